@@ -1,0 +1,172 @@
+"""A training law that covers the curves at hand: their bolus delays and their amplitudes."""
+
+import math
+
+import numpy as np
+
+from sk_dcedenoise.aif import plasma_curve
+from sk_dcedenoise.convolution import exponential_convolution
+from sk_dcedenoise.datasets import make_dce_curves
+
+# Delays that the wide law draws by itself, in s.
+WIDE_DELAYS = 0.0, 12.0
+# Most curves that the search for delays looks at, and most delays that it tries.
+_SEARCHED_CURVES, _SEARCHED_DELAYS = 2000, 120
+# Washout rates of that search, 1/min.
+_KEP = np.r_[0.0, np.geomspace(0.02, 20.0, 24)]
+# How much larger than the least a misfit may be before its delay counts as ruled out.
+_RULED_OUT = 1.25
+
+
+def plasma_nodes(aif, time, hematocrit, lead):
+    """Nodes of the plasma curve, reaching `lead` seconds beyond the last frame.
+
+    Tissue that enhances before the AIF does meets a later part of it than the frames show. A
+    formula gives that part; a measured curve is held at its last value.
+
+    Parameters
+    ----------
+    aif : str, ndarray or tuple of two ndarrays
+        As :func:`~sk_dcedenoise.aif.plasma_curve` takes it.
+    time : ndarray of shape (n_times,)
+        Frame times in s.
+    hematocrit : float or None
+        As :func:`~sk_dcedenoise.aif.plasma_curve` takes it.
+    lead : float
+        Seconds by which tissue may enhance before the AIF does.
+
+    Returns
+    -------
+    nodes : tuple of two ndarrays
+        Seconds and mM.
+
+    Raises
+    ------
+    ValueError
+        If the AIF does not fit the frames, or is zero on all of them.
+    """
+    end = time[-1] + lead
+    asked = np.append(time, end) if isinstance(aif, str) and lead > 0 else time
+    aif_time, cp = plasma_curve(aif, asked, hematocrit=hematocrit)
+    if not np.any(np.interp(time, aif_time, cp, left=0.0) > 0):
+        raise ValueError(
+            "the AIF is nowhere above zero on the frames, but expected a bolus during the scan: "
+            "check --aif and --time, whose 0 is where a published AIF begins."
+        )
+    if aif_time[-1] < end:
+        aif_time, cp = np.append(aif_time, end), np.append(cp, cp[-1])
+    return aif_time, cp
+
+
+def longest_lead(time):
+    """Seconds by which tissue may enhance before the AIF does, at most."""
+    return np.ptp(time) / 4
+
+
+def find_delays(curves, time, nodes):
+    """Return the bolus delays that curves show, or None if they show none.
+
+    The model is fitted at one delay after the other. Only curves that rule out three quarters of
+    the delays have a say: a slow, noisy rise is fitted well by any.
+
+    Parameters
+    ----------
+    curves : ndarray of shape (n_curves, n_times)
+        Noisy curves in mM.
+    time : ndarray of shape (n_times,)
+        Frame times in s.
+    nodes : tuple of two ndarrays
+        From :func:`plasma_nodes`.
+
+    Returns
+    -------
+    delays : tuple of float or None
+        Lowest and highest delay in s: the middle 90 %, and half a frame on both sides.
+    """
+    curves = curves[:: math.ceil(len(curves) / _SEARCHED_CURVES)]
+    lead, lag = longest_lead(time), np.ptp(time) / 2
+    half_frame = np.median(np.diff(time)) / 2
+    delays = np.arange(-lead, lag, max(half_frame / 2, (lead + lag) / _SEARCHED_DELAYS))
+    misfit = np.array([_misfit(curves, time - delay, nodes) for delay in delays])
+    decided = (misfit <= _RULED_OUT * misfit.min(axis=0)).mean(axis=0) < 0.25
+    if decided.sum() < max(0.02 * len(curves), 1):
+        return None
+    low, high = np.percentile(delays[misfit.argmin(axis=0)[decided]], [5, 95])
+    return max(float(low - half_frame), -lead), float(high + half_frame)
+
+
+def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
+    """Draw pairs from the wide law, its delays and amplitudes widened to those of curves.
+
+    Parameters
+    ----------
+    n_pairs : int
+        Number of pairs.
+    curves : ndarray of shape (n_curves, n_times)
+        Noisy curves to cover, in mM.
+    time : ndarray of shape (n_times,)
+        Frame times in s.
+    nodes : tuple of two ndarrays
+        From :func:`plasma_nodes`.
+    delays : tuple of float
+        Lowest and highest delay in s.
+    seed : int
+        Seed of the draws.
+
+    Returns
+    -------
+    X_noisy, y_clean : ndarray of shape (n_pairs, n_times)
+        Pairs in mM, with noise of 1 to 50 % of each curve's mean.
+    stretch : float
+        Largest factor on an amplitude; 1 where the law was strong enough.
+
+    Raises
+    ------
+    ValueError
+        If the curves are so weak or so strong that their unit must be another.
+    """
+    rng = np.random.RandomState(seed)
+    parts = [
+        make_dce_curves(n, time=time - start, aif=nodes, law="wide", random_state=rng)
+        for n, start in _starts(n_pairs, delays)
+    ]
+    X_noisy, y_clean = (np.concatenate(part) for part in zip(*parts, strict=True))
+    # A factor on a whole curve is one on the AIF: flow into the slice and partial volume make it
+    # as uncertain as that. The strongest percent of curves are taken for artefacts.
+    strongest = (np.percentile(c.max(axis=1), 99) for c in (curves, y_clean))
+    strength = float(np.divide(*strongest))
+    if not 1e-3 < strength < 100:
+        raise ValueError(
+            f"the strongest percent of the curves is {strength:.2g} times as strong as that of a "
+            "wide law with this AIF, but expected 0.001 to 100: give curves and AIF in mM."
+        )
+    stretch = max(strength, 1.0)
+    factor = stretch ** rng.uniform(size=(n_pairs, 1))
+    return X_noisy * factor, y_clean * factor, stretch
+
+
+def _starts(n_pairs, delays):
+    """Numbers of curves, and the delay from which the wide law counts its own for them."""
+    low, high = delays
+    width = WIDE_DELAYS[1] - WIDE_DELAYS[0]
+    starts = np.linspace(low, max(low, high - width), max(math.ceil((high - low) / width), 1))
+    shares = np.diff(np.linspace(0, n_pairs, len(starts) + 1).astype(int))
+    return [(int(n), start) for n, start in zip(shares, starts, strict=True) if n]
+
+
+def _misfit(curves, time, nodes):
+    """Least sum of squares that the extended Tofts model leaves over, for any kep of a grid."""
+    cp = _unit(np.interp(time, *nodes, left=0.0))
+    leakage = _unit(exponential_convolution(time, _KEP, *nodes))
+    # Least squares with two unit vectors and coefficients of at least zero, in closed form.
+    a, b, cosine = curves @ cp[:, None], curves @ leakage.T, leakage @ cp
+    scale = np.maximum(1.0 - cosine**2, 1e-9)
+    x, y = (a - cosine * b) / scale, (b - cosine * a) / scale
+    alone = np.maximum(np.maximum(a, b), 0.0) ** 2
+    explained = np.where((x > 0) & (y > 0), a * x + b * y, alone)
+    return (curves**2).sum(axis=1) - explained.max(axis=1)
+
+
+def _unit(vectors):
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(length > 0, length, 1.0)

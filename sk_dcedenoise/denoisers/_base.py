@@ -1,0 +1,226 @@
+"""The scikit-learn face of the seven denoisers: fit, transform and score on arrays of curves."""
+
+import numpy as np
+import torch
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from skorch.dataset import Dataset
+
+from sk_dcedenoise._validation import check_finite_curves, check_option, check_pairs
+from sk_dcedenoise.denoisers._batches import CurvePairs
+from sk_dcedenoise.denoisers._net import CurveNet, inference_batch
+from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
+
+DTYPES = [np.float64, np.float32]
+
+
+class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
+    """Base of the seven denoisers; not to be used by itself.
+
+    Curves are rows: X and y are ``(n_curves, n_times)``. Order of the steps: X is brought to y's
+    units frame by frame, divided by `scale_`, run through the network in float32, and multiplied
+    by `scale_`. A subclass names its `module` and spells out its constructor.
+    """
+
+    def __init__(self, *, scale, redraw_noise, **net_params):
+        super().__init__(**net_params)
+        self.scale = scale
+        self.redraw_noise = redraw_noise
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+    # ---- fit ---------------------------------------------------------------------------------
+
+    def fit(self, X, y=None):
+        """Learn to denoise from pairs of curves.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves, in mM or after any affine scaler.
+        y : array-like of shape (n_curves, n_times)
+            Clean curves on the same time grid, in mM.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If X or y holds NaN or infinity, or their shapes differ.
+        """
+        return self._fit_pairs(X, y, goes_on=self.warm_start)
+
+    def partial_fit(self, X, y=None, classes=None):
+        """Train on from where the last call ended, in the units that the first call learned.
+
+        Parameters
+        ----------
+        X, y : array-like of shape (n_curves, n_times)
+            As in :meth:`fit`.
+        classes : ignored
+            For interfaces that pass it.
+
+        Returns
+        -------
+        self : estimator
+        """
+        return self._fit_pairs(X, y, goes_on=True)
+
+    def _fit_pairs(self, X, y, *, goes_on):
+        self._check_training_params()
+        knows_units = goes_on and self.__sklearn_is_fitted__()
+        X, y = self._check_curves(X, y, reset=not knows_units)
+        if not knows_units:
+            self._learn_units(X, y)
+        X = self.unit_map_.to_y_units(X) / self.scale_
+        y = y / self.scale_
+        if not knows_units:
+            self.noise_law_ = NoiseLaw.learn(X - y, y)
+        # Weights of `initialize` or `load_params` are kept by the first `partial_fit`.
+        if not (goes_on and self.initialized_):
+            self.initialize()
+        self._check_enough(len(X))
+        self.fit_loop(X, y)
+        return self
+
+    def _learn_units(self, X, y):
+        check_option(self.scale, "scale", ("global", "curve", None))
+        warn_if_scaled_per_curve(X, y)
+        self.unit_map_ = UnitMap.learn(X, y)
+        self.scale_ = _size(y) if self.scale is not None else 1.0
+        self.scaled_per_curve_ = self.scale == "curve"
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "unit_map_") and self.initialized_
+
+    def _check_enough(self, n_curves):
+        norms = any(isinstance(m, torch.nn.BatchNorm1d) for m in self.module_.modules())
+        if norms and n_curves - int(self.validation_fraction * n_curves) < 2:
+            raise ValueError(
+                f"X has 1 sample for training (n_samples={n_curves}), but expected at least 2 "
+                "curves, since batch normalisation cannot learn from one: give more curves."
+            )
+
+    def _noise_law(self):
+        return self.noise_law_ if self.redraw_noise else None
+
+    def infer(self, x, **fit_params):
+        """Run the module, each curve divided by its own root mean square if so asked."""
+        if not self.scaled_per_curve_:
+            return self.module_(x)
+        size = x.square().mean(dim=1, keepdim=True).sqrt()
+        size = torch.where(size > 0, size, torch.ones_like(size))
+        return self.module_(x / size) * size
+
+    # ---- use ---------------------------------------------------------------------------------
+
+    def transform(self, X):
+        """Denoise curves.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves in the units that `fit` saw.
+
+        Returns
+        -------
+        X_denoised : ndarray of shape (n_curves, n_times)
+            In the units of the y that `fit` saw and the dtype of X.
+
+        Raises
+        ------
+        ValueError
+            If X holds NaN or infinity or has another number of frames.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        return self._denoise(X)
+
+    def _denoise(self, X):
+        check_is_fitted(self)
+        X = self._check_curves(X, reset=False)
+        out = np.empty_like(X, order="C")
+        self._set_training(False)
+        step = inference_batch(self.device_)
+        with torch.inference_mode():
+            for start in range(0, len(X), step):
+                chunk = self.unit_map_.to_y_units(X[start : start + step])
+                denoised = self.infer(self._tensor(chunk / self.scale_))
+                out[start : start + step] = (denoised * self.scale_).cpu().numpy()
+        return out
+
+    def predict(self, X):
+        """Denoise curves; the same as :meth:`transform`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves.
+
+        Returns
+        -------
+        X_denoised : ndarray of shape (n_curves, n_times)
+        """
+        if isinstance(X, Dataset):
+            return self._predict_dataset(X)
+        if getattr(X, "in_network_units", False):
+            return self._predict_dataset(CurvePairs(X, X))
+        return self._denoise(X)
+
+    def score(self, X, y):
+        """Share of the variance of the clean curves that is explained, all frames together.
+
+        Frames count by their variance: the plain mean over frames is ruled by baseline frames,
+        where a clean curve hardly varies.
+
+        Parameters
+        ----------
+        X, y : array-like of shape (n_curves, n_times)
+            Noisy and clean curves.
+
+        Returns
+        -------
+        score : float
+            1 is perfect.
+        """
+        return r2_score(y, self.predict(X), multioutput="variance_weighted")
+
+    @property
+    def n_iter_(self):
+        """Number of epochs run."""
+        check_is_fitted(self)
+        return len(self.history)
+
+    # ---- checks ------------------------------------------------------------------------------
+
+    def _check_curves(self, X, y="none", *, reset):
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None: give "
+                "the clean curves of the noisy curves X."
+            )
+        X = validate_data(self, X, dtype=DTYPES, ensure_all_finite=False, reset=reset)
+        check_finite_curves(X, "X")
+        if isinstance(y, str):
+            return X
+        y = check_array(y, dtype=DTYPES, ensure_2d=False, ensure_all_finite=False, input_name="y")
+        check_pairs(X, y)
+        check_finite_curves(y, "y")
+        return X, y
+
+
+def _size(curves):
+    """Root mean square, or 1 for curves that are all zero."""
+    size = float(np.sqrt(np.mean(np.square(curves, dtype=np.float64))))
+    return size if size > 0 else 1.0

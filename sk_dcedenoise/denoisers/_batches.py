@@ -1,0 +1,82 @@
+"""Whole batches of curves, by slices of tensors that lie on the device already."""
+
+from itertools import pairwise
+
+import torch
+from skorch.dataset import Dataset
+
+# Curves that are shuffled and get their noise together: enough that the cost per batch vanishes,
+# few enough that the copy stays in the cache.
+BLOCK = 16384
+
+
+class CurvePairs(Dataset):
+    """Noisy and clean curves as two tensors of shape (n_curves, n_times)."""
+
+    def __init__(self, X, y):
+        # skorch's scoring callbacks take X out and hand it to `predict`, which otherwise expects
+        # curves in the user's units.
+        X.in_network_units = True
+        super().__init__(X, y, length=len(X))
+
+
+class TrainingBatches:
+    """Shuffled batches, the noise redrawn in every pass if its law is given.
+
+    Parameters
+    ----------
+    pairs : CurvePairs
+        Training curves.
+    batch_size : int
+        Curves in a batch. A last batch of one curve joins the batch before it: batch normalisation
+        cannot learn from a single curve.
+    generator : torch.Generator
+        Source of the shuffling and the noise, on the device of the curves.
+    noise_law : NoiseLaw, default=None
+        Law to draw fresh noise from; None keeps the noisy curves of the pairs.
+    """
+
+    def __init__(self, pairs, batch_size, generator, noise_law=None):
+        self.X, self.y = pairs.X, pairs.y
+        n_curves = len(self.X)
+        self.edges = [*range(0, n_curves, batch_size), n_curves]
+        if len(self.edges) > 2 and n_curves - self.edges[-2] == 1:
+            del self.edges[-2]
+        self.batches_per_block = max(BLOCK // batch_size, 1)
+        self.generator = generator
+        self.noise_law = noise_law
+
+    def __len__(self):
+        return len(self.edges) - 1
+
+    def __iter__(self):
+        order = torch.randperm(len(self.X), generator=self.generator, device=self.X.device)
+        for i in range(0, len(self), self.batches_per_block):
+            edges = self.edges[i : i + self.batches_per_block + 1]
+            X, y = self._pairs(order[edges[0] : edges[-1]])
+            for start, stop in pairwise(edges):
+                batch = slice(start - edges[0], stop - edges[0])
+                yield X[batch], y[batch]
+
+    def _pairs(self, chosen):
+        y = self.y[chosen]
+        if self.noise_law is None:
+            return self.X[chosen], y
+        return y + self.noise_law.draw(y, self.generator), y
+
+
+class OrderedBatches:
+    """Batches of given curves, noisy and clean, in their order."""
+
+    def __init__(self, pairs, batch_size):
+        self.pairs = pairs
+        self.batch_size = batch_size
+
+    def __len__(self):
+        return -(-len(self.pairs) // self.batch_size)
+
+    def __iter__(self):
+        X, y = self.pairs.X, self.pairs.y
+        for start in range(0, len(X), self.batch_size):
+            chosen = slice(start, start + self.batch_size)
+            yield X[chosen], y[chosen]

@@ -1,0 +1,97 @@
+"""Chunks of curves through the searches."""
+
+import numpy as np
+import torch
+
+from ._bounded import BoundedSearch
+from ._delay import DelaySearch
+from ._edges import EdgeSearch
+from ._patlak import PatlakSearch
+from ._varpro import FreeSearch
+from ._workers import run_chunks
+
+# Curves of a chunk in the second pass, which keeps several numbers for each curve and rung.
+_EDGE_CHUNK = 4096
+# Values of the largest array of a chunk in the exact pass.
+_EXACT_VALUES = 2**18
+
+
+def fit_curves(X, protocol, curve_weights, dtype, device, chunk_size, write):
+    """Fit every row of `X` and hand each batch to ``write(rows, curves, weights, fit)``.
+
+    The first pass finds the free optima of all curves, the second the optima on edges of the box,
+    and the last does the rest: missing frames, weights of a curve's own, corners. `weights` is
+    None where the curves of a batch share those of the protocol.
+    """
+    rows = np.arange(len(X))
+    if curve_weights is None and not protocol.fits_delay and protocol.model != "patlak":
+        free = protocol.cached(FreeSearch, dtype, device)
+        rows = _quick_pass(X, rows, free, chunk_size, write)
+        if len(rows):
+            edges = protocol.cached(EdgeSearch, device)
+            rows = _quick_pass(X, rows, edges, min(chunk_size, _EDGE_CHUNK), write)
+    if len(rows):
+        _exact_pass(X, rows, protocol, curve_weights, device, write)
+
+
+def _quick_pass(X, rows, search, chunk_size, write):
+    """Fit rows, write them, and return those whose optimum was not found."""
+
+    def fit_chunk(part):
+        # All rows in order: a view instead of a copy.
+        select = slice(part[0], part[-1] + 1) if len(rows) == len(X) else part
+        curves = search.send(X[select])
+        fit, found = search(curves)
+        write(select, curves, None, fit)
+        return part[(~found).cpu().numpy()]
+
+    return np.concatenate(run_chunks(fit_chunk, _chunks(rows, chunk_size), search.device))
+
+
+def _exact_pass(X, rows, protocol, curve_weights, device, write):
+    """Fit rows, write them, and make NaN of those that cannot be fitted."""
+    search = _exact_search(protocol, device)
+
+    def fit_chunk(part):
+        curves = torch.tensor(X[part], device=device, dtype=torch.float64)
+        given = None if curve_weights is None else curve_weights[part]
+        for which, weights in _by_weights(curves, protocol.weights, given):
+            some = curves[which]
+            fit = search(torch.where(torch.isfinite(some), some, 0.0), weights)
+            fit.blank(~_is_fittable(some, protocol, weights))
+            write(part[which.cpu().numpy()], some, weights, fit)
+
+    run_chunks(fit_chunk, _chunks(rows, max(64, _EXACT_VALUES // search.width)), device)
+
+
+def _chunks(rows, size):
+    return (rows[begin : begin + size] for begin in range(0, len(rows), size))
+
+
+def _exact_search(protocol, device):
+    if protocol.fits_delay:
+        return protocol.cached(DelaySearch, device)
+    if protocol.model == "patlak":
+        return protocol.cached(PatlakSearch, device)
+    return protocol.cached(BoundedSearch, device)
+
+
+def _by_weights(curves, common, given):
+    """Curves that share the common weights, then curves with weights of their own."""
+    missing = ~torch.isfinite(curves)
+    own = missing.any(1) if given is None else torch.ones_like(missing[:, 0])
+    if not own.all():
+        yield torch.nonzero(~own)[:, 0], None
+    if own.any():
+        which = torch.nonzero(own)[:, 0]
+        weights = torch.as_tensor(common).to(curves).expand(len(which), -1)
+        if given is not None:
+            weights = weights * torch.as_tensor(given).to(curves)[which]
+        yield which, torch.where(missing[which], 0.0, weights)
+
+
+def _is_fittable(curves, protocol, weights):
+    """More frames than parameters, none of them infinite."""
+    weights = torch.as_tensor(protocol.weights).to(curves) if weights is None else weights
+    n_frames = (weights.expand_as(curves) > 0).sum(1)
+    return (n_frames > protocol.n_params) & ~torch.isinf(curves).any(1)

@@ -1,0 +1,38 @@
+"""The parameters of a batch of curves."""
+
+import torch
+
+
+class Fit:
+    """One batch of fitted curves: tensors of shape (n_curves,).
+
+    Ktrans and kep in 1/min, vp a fraction, delay in s. Where nothing enters the tissue
+    (Ktrans = 0), kep and ve are not defined by the curve and stand at their lowest values.
+    """
+
+    def __init__(self, ktrans, kep, vp, delay):
+        self.ktrans, self.kep, self.vp, self.delay = ktrans, kep, vp, delay
+
+    def put(self, rows, other):
+        """Replace some rows by another batch."""
+        for name in ("ktrans", "kep", "vp", "delay"):
+            getattr(self, name)[rows] = getattr(other, name)
+
+    def blank(self, rows):
+        """Turn rows without an answer into NaN."""
+        for values in (self.ktrans, self.kep, self.vp, self.delay):
+            values[rows] = torch.nan
+
+    def parameters(self, box):
+        """All parameters by name."""
+        ve = self.ktrans / self.kep
+        nothing = self.ktrans == 0
+        if nothing.any():
+            ve = ve.masked_fill_(nothing, box.ve[0])
+        return {
+            "Ktrans": self.ktrans,
+            "ve": ve.clip_(*box.ve),
+            "vp": self.vp,
+            "kep": self.kep,
+            "delay": self.delay,
+        }

@@ -1,0 +1,18 @@
+"""What several test files share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def reference_data():
+    """Folder of published reference values and measured curves; skips where it is absent."""
+    root = Path(__file__).resolve().parents[1]
+    folder = Path(os.environ.get("SK_DCEDENOISE_REFERENCE_DATA", root.parent / "shared" / "data"))
+    if not (folder / "README.md").exists():
+        pytest.skip(
+            f"no reference data at {folder}: set SK_DCEDENOISE_REFERENCE_DATA to their folder"
+        )
+    return folder
