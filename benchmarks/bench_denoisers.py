@@ -60,20 +60,20 @@ def measure(name, estimator, X, y):
 
 
 def table(rows):
-    """Return the Markdown table, best network first."""
+    """Return the Markdown table, best network first; cost in units of the cheapest network's."""
     rows = sorted(rows, key=lambda row: -row["reduction"])
+    unit = min(row["core_minutes"] for row in rows if "PCA" not in row["network"])
     header = ["network", "error brought down by", *(f"at {level:.0%}" for level in LEVELS)]
     lines = [
         [
             row["network"],
             f"{row['reduction']:.2f}",
             *(f"{value:.2f}" for value in row["reduction_by_level"]),
-            f"{row['minutes']:.1f}",
-            f"{row['core_minutes']:.1f}",
+            f"{row['core_minutes'] / unit:.1f}",
         ]
         for row in rows
     ]
-    return markdown([*header, "minutes to train", "core minutes"], lines)
+    return markdown([*header, "cost of training"], lines)
 
 
 def _earlier(stem):

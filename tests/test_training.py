@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from itertools import pairwise
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +12,7 @@ import torch
 from skorch.callbacks import Callback, EarlyStopping
 from skorch.history import History
 
-from sk_dcedenoise.denoisers import DenoiserVanillaNL, _training
+from sk_dcedenoise.denoisers import DenoiserResCNN, DenoiserVanillaNL, _training
 from sk_dcedenoise.denoisers._training import BestWeights, Budget
 
 
@@ -167,6 +168,40 @@ def test_fitted_weights_are_those_of_the_least_validation_loss(pairs):
     best = int(np.argmin(net.history[:, "valid_loss"]))
     assert best < 11
     assert torch.equal(net.module_.layers[0].weight, seen[best])
+
+
+# ---- batch normalisation ------------------------------------------------------------------------
+
+
+class RunningMeans(Callback):
+    """Note a running mean before every step, and whether it is in use."""
+
+    def __init__(self, seen):
+        self.seen = seen
+
+    def on_batch_begin(self, net, training=False, **kwargs):
+        norm = net.module_.stem[1]
+        if training:
+            self.seen.append((norm.running_mean.clone(), norm.training))
+
+
+@pytest.mark.parametrize(("after", "n_learning"), [(0.5, 20), (0.75, 30), (None, 40)])
+def test_normalisation_settles_in_the_last_part(after, n_learning, pairs):
+    seen = []
+    net = DenoiserResCNN(
+        channels=4, middle_channels=2, n_blocks=1, max_steps=40, batch_size=16, device="cpu",
+        random_state=0, callbacks=[RunningMeans(seen)],
+    )  # fmt: skip
+    if after is None:
+        net.set_params(callbacks__settled_norm=None)
+    else:
+        net.set_params(callbacks__settled_norm__after=after)
+    net.fit(*pairs)
+    means, in_training = zip(*seen, strict=True)
+    assert list(in_training) == [True] * n_learning + [False] * (40 - n_learning)
+    moved = [not torch.equal(*both) for both in pairwise(means)]
+    assert moved == [True] * min(n_learning, 39) + [False] * (39 - n_learning)
+    assert "norms_" not in vars(dict(net.callbacks_).get("settled_norm", net))
 
 
 # ---- early stopping -----------------------------------------------------------------------------

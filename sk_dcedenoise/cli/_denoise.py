@@ -118,23 +118,28 @@ def _fit(curves, frames, nodes, delays):
     """Parameters by name, and the fitted curves."""
     from sk_dcedenoise.fitting import ToftsTransformer
 
-    tofts = ToftsTransformer(frames, nodes, delay=delays, outputs=_NAMES)
+    outputs = _NAMES if delays[0] < delays[1] else _NAMES[:-1]
+    tofts = ToftsTransformer(frames, nodes, delay=delays, outputs=outputs)
     columns = tofts.fit_transform(curves)
-    return dict(zip(_NAMES, columns.T, strict=True)), tofts.inverse_transform(columns)
+    found = dict(zip(outputs, columns.T, strict=True))
+    return {"delay": np.full(len(curves), delays[0]), **found}, tofts.inverse_transform(columns)
 
 
 def _say_results(curves, denoised, before, after):
     """A table of parameters, and how many curves the network does not know."""
     print("\nMedian and middle 90 % of the parameters, Ktrans in 1/min, delay in s:")
     fits = ("fit of noisy curves", before[0]), ("fit of denoised curves", after[0])
-    print(text_table(("", *_NAMES), [(title, *map(_middle, p.values())) for title, p in fits]))
+    rows = [(title, *(_middle(params[name]) for name in _NAMES)) for title, params in fits]
+    print(text_table(("", *_NAMES), rows))
     removed, left = (_rms(curves - other) for other in (denoised, before[1]))
     unlike = np.mean(removed > 1.5 * left)
-    print(
-        f"\nThe network removed {np.sum(removed) / np.nansum(left):.2f} times what a kinetic fit "
-        f"leaves over.\nIn {unlike:.1%} of the curves it removed more than 1.5 times that: they "
-        "are unlike its training curves;\nthere, trust parameters_undenoised.csv."
-    )
+    share = np.sum(removed) / np.nansum(left)
+    print(f"\nThe network removed {share:.2f} times what a kinetic fit leaves over.")
+    if unlike > 0:
+        print(
+            f"In {unlike:.1%} of the curves it removed more than 1.5 times that: they are unlike "
+            "its training curves;\nthere, trust parameters_undenoised.csv."
+        )
 
 
 def _middle(values):
@@ -152,7 +157,7 @@ def _write(out, frames, curves, denoised, before, after):
     )
     write_csv(out / "curves.csv", [f"t={t:g}s" for t in frames], denoised)
     for name, (params, _) in (("parameters", after), ("parameters_undenoised", before)):
-        write_csv(out / f"{name}.csv", _NAMES, np.column_stack(list(params.values())))
+        write_csv(out / f"{name}.csv", _NAMES, np.column_stack([params[n] for n in _NAMES]))
 
 
 def _draw(figure, frames, curves, denoised, before, after):
@@ -165,4 +170,5 @@ def _draw(figure, frames, curves, denoised, before, after):
     DenoisingDisplay.from_predictions(
         curves, denoised, time=frames, y_fitted=after[1], curves=8, ax=panels[: len(curves)]
     )
-    ParameterHistogramDisplay.from_predictions(before[0], after[0], ax=bottom.subplots(1, 4))
+    before, after = ({name: params[name] for name in _NAMES} for params, _ in (before, after))
+    ParameterHistogramDisplay.from_predictions(before, after, ax=bottom.subplots(1, 4))

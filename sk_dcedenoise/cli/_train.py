@@ -1,5 +1,7 @@
 """Training a denoiser within a budget of steps and seconds."""
 
+from contextlib import contextmanager
+
 
 def train(args, X_noisy, y_clean, *, scale="global"):
     """Return a DenoiserVanillaNL fitted to pairs, with a progress bar.
@@ -26,7 +28,8 @@ def train(args, X_noisy, y_clean, *, scale="global"):
         random_state=args.seed,
         verbose=1,
     )
-    denoiser.fit(X_noisy, y_clean)
+    with _one_thread():
+        denoiser.fit(X_noisy, y_clean)
     done = denoiser.budget_.steps_done
     if done < args.steps:
         # The learning rate followed the clock, so that another run differs in the last digits.
@@ -35,3 +38,20 @@ def train(args, X_noisy, y_clean, *, scale="global"):
             "that repeat exactly, raise --seconds."
         )
     return denoiser
+
+
+@contextmanager
+def _one_thread():
+    """Let torch use one thread, and as many as before afterwards.
+
+    Small convolutions gain little from a second thread, and lose tenfold where other processes
+    want the same cores. One thread also adds numbers up in one order on every machine.
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -138,16 +138,16 @@ class DenoiserCNN(BaseDenoiser):
 
     Notes
     -----
-    **Departures from the paper.** The paper's abstract states six convolutional layers,
-    pooling, and one fully connected layer for regression. Filters, kernel, pooling and the order in
-    a block follow the drawing of this network in a public re-implementation [2]_; the squared error
-    is inferred from the word regression. The drawing pools after every block, which
-    ``min_length=1`` restores (125,636 weights for 32 frames): taken literally, 32 samples become
-    8, 2 and then 1. The automatic rule pools after the first block of 32 frames and after the
-    first three of 512, where the code of [2]_ pools too; that code stops after those three blocks
-    (``n_blocks=3, min_length=1``) and rectifies twice in each, which is not followed. Curves are
-    scaled, noise is redrawn and the learning rate follows a cosine, none of which the paper
-    reports.
+    **Departures from the paper.** The paper's abstract states six convolutional layers, pooling,
+    and one fully connected layer for regression. Filters, kernel, pooling and the order in a block
+    follow the drawing of this network in a public re-implementation [2]_; the squared error is
+    inferred from the word regression. The drawing pools after every block, which ``min_length=1``
+    restores (125,636 weights for 32 frames): taken literally, 32 samples become 8, 2 and then 1.
+    The automatic rule pools after the first block of 32 frames and after the first three of 512,
+    where the code of [2]_ pools too; that code stops after those three blocks (``n_blocks=3,
+    min_length=1``) and rectifies twice in each, which is not followed. Curves are scaled, noise is
+    redrawn, batch normalisation learns no statistics in the second half of training
+    (``settled_norm``) and the learning rate follows a cosine, none of which the paper reports.
 
     References
     ----------

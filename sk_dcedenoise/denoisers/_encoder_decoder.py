@@ -192,7 +192,8 @@ class DenoiserEncoderDecoder(BaseDenoiser):
     156,579,841 weights, and the automatic depth gives it from 512 samples on. All starting weights
     are Glorot's, a tenth of that in the last layer. Lengths that the stages do not divide are
     filled up by repeating the last frame. Curves are scaled, noise is redrawn, the loss is the
-    squared error and the learning rate follows a cosine, none of which the abstract reports.
+    squared error, batch normalisation learns no statistics in the second half of training
+    (``settled_norm``) and the learning rate follows a cosine, none of which the abstract reports.
 
     References
     ----------

@@ -168,15 +168,16 @@ class DenoiserFCNDAE(BaseDenoiser):
 
     Notes
     -----
-    **Departures from the paper.** Channels, kernel, order within a block and the squared
-    error are those of the authors' own code [2]_. It halves curves of 1024 samples five times, to a
-    code of 32; ``n_down=5`` restores that, but leaves a single number of 32 frames, hence the
-    automatic depth. The last layer is a transposed convolution as the authors draw it (they code a
-    plain one), and batch normalisation learns from the batches (in their code it never does). All
-    starting weights are Glorot's, a tenth of that in the last layer. Lengths that the stages do
-    not divide are filled up by repeating the last frame. The authors scale curves to 0 ... 1 and
-    train with ``lr=5e-5, batch_size=32, optimizer__betas=(0.9, 0.99)``; here curves are scaled by
-    `scale`, noise is redrawn and the learning rate follows a cosine.
+    **Departures from the paper.** Channels, kernel, order within a block and the squared error are
+    those of the authors' own code [2]_. It halves curves of 1024 samples five times, to a code of
+    32; ``n_down=5`` restores that, but leaves a single number of 32 frames, hence the automatic
+    depth. The last layer is a transposed convolution as the authors draw it (they code a plain
+    one), and batch normalisation learns from the batches (in their code it never does). All
+    starting weights are Glorot's, a tenth of that in the last layer. Lengths that the stages do not
+    divide are filled up by repeating the last frame. The authors scale curves to 0 ... 1 and train
+    with ``lr=5e-5, batch_size=32, optimizer__betas=(0.9, 0.99)``; here curves are scaled by
+    `scale`, noise is redrawn, batch normalisation learns no statistics in the second half of
+    training (``settled_norm``) and the learning rate follows a cosine.
 
     References
     ----------

@@ -155,14 +155,14 @@ class DenoiserResCNN(BaseDenoiser):
 
     Notes
     -----
-    **Departures from the paper.** The paper's abstract states a one-dimensional residual
-    network from waveform to waveform. Its layers follow the network that a public benchmark
-    describes as adapted from it [2]_; whether the middle of a block has 16 channels or 32, how
-    the branches are fused and what the last layer is differ between public accounts. That
-    benchmark divides noisy and clean signals by the standard deviation of the noisy one, to which
-    ``scale="curve"`` comes near, and trains with ``lr=5e-5, batch_size=40,
-    optimizer__betas=(0.5, 0.9)`` on the squared error. Here noise is redrawn and the learning rate
-    follows a cosine as well.
+    **Departures from the paper.** The paper's abstract states a one-dimensional residual network
+    from waveform to waveform. Its layers follow the network that a public benchmark describes as
+    adapted from it [2]_; whether the middle of a block has 16 channels or 32, how the branches are
+    fused and what the last layer is differ between public accounts. That benchmark divides noisy
+    and clean signals by the standard deviation of the noisy one, to which ``scale="curve"`` comes
+    near, and trains with ``lr=5e-5, batch_size=40, optimizer__betas=(0.5, 0.9)`` on the squared
+    error. Here noise is redrawn, batch normalisation learns no statistics in the second half of
+    training (``settled_norm``) and the learning rate follows a cosine as well.
 
     References
     ----------

@@ -120,9 +120,9 @@ class DenoiserVanillaNL(BaseDenoiser):
     one is compared with. The authors train on the sum of squares plus 50 times the largest squared
     difference, on curves of 512 samples; here the default is the squared error, by which the result
     is judged. ``criterion=SSDMADLoss, lr=1e-3, batch_size=128`` restores the published training
-    (see :class:`~sk_dcedenoise.denoisers.SSDMADLoss`, which keeps the balance of its two terms for any
-    number of frames). Curves are scaled, noise is redrawn and the learning rate follows a cosine,
-    none of which that code does.
+    (see :class:`~sk_dcedenoise.denoisers.SSDMADLoss`, which keeps the balance of its two terms for
+    any number of frames). Curves are scaled, noise is redrawn and the learning rate follows a
+    cosine, none of which that code does.
 
     References
     ----------

@@ -54,21 +54,21 @@ def _fit_in_box(moments, nodes, box):
     low, high = box.ktrans_range(nodes.kep_of(rungs))
     inner = [v[:, nodes.inner] for v in (m.yE, m.EE, m.EC)]
     cost = box_optimum(inner[0], m.yC, inner[1], inner[2], m.CC, low, high, box.vp)[2]
-    best = _lowest_rung(cost) + nodes.inner.start
+    best = dips(cost).argmin(1) + nodes.inner.start
     slope_at = _slope_function(m, nodes, box, best)
     t = _between_rungs(slope_at, best, nodes)
     _, ktrans, vp = slope_at(t)
     return ktrans, best + t, vp
 
 
-def _lowest_rung(cost):
-    """Where the parabola through a rung and its neighbours dips lowest."""
+def dips(cost):
+    """Cost on each rung, or where a parabola through a low rung and its neighbours dips to."""
     dip = cost.clone()
     left, middle, right = cost[:, :-2], cost[:, 1:-1], cost[:, 2:]
     slope, bend = right - left, right - 2.0 * middle + left
-    is_dip = (slope.abs() <= bend) & (bend > 0)
-    dip[:, 1:-1] -= torch.where(is_dip, slope * slope / (8.0 * bend), 0.0)
-    return dip.argmin(1)
+    is_low = (slope.abs() <= bend) & (bend > 0)
+    dip[:, 1:-1] -= torch.where(is_low, slope * slope / (8.0 * bend), 0.0)
+    return dip
 
 
 def _between_rungs(slope_at, best, nodes):
@@ -108,7 +108,7 @@ def _slope_function(moments, nodes, box, best):
     """The cost's slope per rung, and the optimum there, as a function of rungs from the best."""
     rows = (moments.yE, moments.EE, moments.EC)
     coefficients = torch.stack([_near(v, best, nodes.half) for v in rows])
-    coefficients = (torch.as_tensor(monomials(nodes.half)).to(coefficients) @ coefficients.mT)
+    coefficients = torch.as_tensor(monomials(nodes.half)).to(coefficients) @ coefficients.mT
     coefficients = coefficients.transpose(0, 1).contiguous().unbind()
     yC, CC = moments.yC[:, 0], moments.CC[:, 0]
 

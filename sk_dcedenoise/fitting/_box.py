@@ -48,7 +48,21 @@ def check_box(bounds, model, delay):
             "bounds['kep'] ends at infinity, but expected a finite rate in 1/min: a return much "
             "faster than the frames cannot be told from plasma."
         )
+    ranges["kep"] = _possible_rates(ranges)
     return Box(**ranges, delay=_check_delay(delay))
+
+
+def _possible_rates(ranges):
+    """The range of kep less the rates at which no Ktrans would suit the range of ve."""
+    (low, high), ktrans, ve = ranges["kep"], ranges["Ktrans"], ranges["ve"]
+    low = max(low, ktrans[0] / ve[1]) if ve[1] > 0.0 else low
+    high = min(high, ktrans[1] / ve[0]) if ve[0] > 0.0 else high
+    if not low < high:
+        raise ValueError(
+            f"bounds={ranges!r} leave no rate kep = Ktrans / ve, but expected a range of them: "
+            "widen one of the bounds."
+        )
+    return low, high
 
 
 def _check_range(value, name, lowest):

@@ -13,13 +13,15 @@ from ._moments import box_optimum
 
 _MOST_STEPS = 30
 # A step that promises less than this part of the cost is the last,
-_SETTLED = 1e-9
+_SETTLED = 1e-8
 # and so is one that had to be damped this much: the cost is not smooth in the delay.
-_LEAST_DAMPING, _MOST_DAMPING = 1e-4, 1e5
+_LEAST_DAMPING, _MOST_DAMPING = 1e-4, 1e8
+# Part of the damping that goes to the rate.
+_U_SHARE = 1e-4
 
 
-def descend(search, curves, weights, kep, delay):
-    """Fit from a start for each curve.
+def descend(search, curves, weights, kep, delay, delay_ends):
+    """Fit from a start for each curve, and its cost.
 
     Parameters
     ----------
@@ -29,30 +31,39 @@ def descend(search, curves, weights, kep, delay):
         Curves without NaN, and the weights of their frames.
     kep, delay : tensor of shape (n_curves,)
         Where to start, 1/min and s.
+    delay_ends : tensor of shape (n_curves, 2)
+        Lowest and highest delay of each curve.
     """
-    state = _State(search, curves, weights, kep, delay)
+    state = _State(search, curves, weights, kep, delay, delay_ends)
     fit = Fit(*(v.clone() for v in (state.ktrans, state.kep, state.vp, state.delay)))
+    cost = state.cost.clone()
     rows = torch.arange(len(kep), device=kep.device)
     for _ in range(_MOST_STEPS):
         settled = state.step()
         fit.put(rows, state)
+        cost[rows] = state.cost
         if settled.all():
             break
         state.keep(~settled)
         rows = rows[~settled]
     fit.kep = torch.where(fit.ktrans == 0, search.box.kep[0], fit.kep)
-    return fit
+    return fit, cost
 
 
 class _State:
     """Where the descent of a batch stands."""
 
-    _PER_CURVE = ("curves", "weights", "kep", "delay", "ktrans", "vp", "cost", "products", "damping")
+    _PER_CURVE = (
+        *("curves", "weights", "kep", "delay", "ktrans", "vp"),
+        *("cost", "products", "damping", "ends"),
+    )
 
-    def __init__(self, search, curves, weights, kep, delay):
+    def __init__(self, search, curves, weights, kep, delay, delay_ends):
         self.search, self.box, self.scale = search, search.box, search.nodes.scale
         self.curves, self.weights = curves, weights
         self.kep, self.delay, self.damping = kep, delay, torch.full_like(kep, 1e-3)
+        kep_ends = kep.new_tensor(self.box.kep).expand_as(delay_ends)
+        self.ends = torch.stack([kep_ends, delay_ends], dim=1)
         self.ktrans, self.vp, self.cost, self.products = self._evaluate(kep, delay)
 
     def keep(self, rows):
@@ -106,7 +117,9 @@ class _State:
             over, under = new[:, 0] > most, (new[:, 0] < low[rows]) & ~fixed[rows, 0]
             held = new[:, 1].clip(*self.box.vp)
             beyond = (new[:, 1] != held) & ~fixed[rows, 1]
-            aim[rows, 0] = torch.where(over, high[rows], torch.where(under, low[rows], aim[rows, 0]))
+            aim[rows, 0] = torch.where(
+                over, high[rows], torch.where(under, low[rows], aim[rows, 0])
+            )
             aim[rows, 1] = torch.where(beyond, held, aim[rows, 1])
             tied[rows] |= over & limited[rows]
             fixed[rows] |= torch.stack([over | under, beyond], dim=1)
@@ -115,7 +128,8 @@ class _State:
                 break
         u = torch.log1p(self.kep / self.scale) + steps[:, 0]
         kep = (self.scale * torch.expm1(u)).clip(*self.box.kep)
-        return kep, (self.delay + steps[:, 1]).clip(*self.box.delay), promise
+        delay = (self.delay + steps[:, 1]).maximum(self.ends[:, 1, 0]).minimum(self.ends[:, 1, 1])
+        return kep, delay, promise
 
     def _at_ends(self, low, high):
         vp_low, vp_high = self.box.vp
@@ -150,13 +164,15 @@ class _State:
     def _damped(self, rows, normal):
         """Step and promise from normal equations (residual, u, delay); bounds hold u and delay."""
         place = torch.stack([self.kep, self.delay], dim=1)[rows]
-        ends = place.new_tensor([self.box.kep, self.box.delay])
+        low, high = self.ends[rows].unbind(2)
         slope, bend = normal[:, 0, 1:], normal[:, 1:, 1:]
         h = bend.diagonal(dim1=1, dim2=2)
-        held = (place <= ends[:, 0]) & (slope < 0) | (place >= ends[:, 1]) & (slope > 0) | (h <= 0)
+        held = (place <= low) & (slope < 0) | (place >= high) & (slope > 0) | (h <= 0)
         slope = torch.where(held, 0.0, slope)
         across = torch.where(held.any(1), 0.0, bend[:, 0, 1])
-        h = torch.where(held, 1.0, h * (1.0 + self.damping[rows, None]))
+        # A kink in the cost is one of the delay: damping u as much would stop both at it.
+        damping = self.damping[rows, None] * h.new_tensor([_U_SHARE, 1.0])
+        h = torch.where(held, 1.0, h * (1.0 + damping))
         det = h[:, 0] * h[:, 1] - across * across
         step = (h.flip(1) * slope - across[:, None] * slope.flip(1)) / det[:, None]
         step = step.nan_to_num()

@@ -70,6 +70,8 @@ class Design:
         plasma, plasma_by_delay : tensor of shape (n_curves, n_times)
             Plasma concentration in mM and its derivative to the delay.
         """
+        # A place to look things up also for curves without an answer.
+        kep, delay = kep.nan_to_num(), delay.nan_to_num()
         seen = self.frames - delay[:, None] / 60.0
         node = self._last_node(seen)
         ahead, rate = (seen - self.node_time[node]).clip(min=0.0), kep[:, None]

@@ -91,7 +91,10 @@ def _by_weights(curves, common, given):
 
 
 def _is_fittable(curves, protocol, weights):
-    """More frames than parameters, none of them infinite."""
+    """More frames than parameters, one of them with contrast agent, and none infinite."""
     weights = torch.as_tensor(protocol.weights).to(curves) if weights is None else weights
-    n_frames = (weights.expand_as(curves) > 0).sum(1)
-    return (n_frames > protocol.n_params) & ~torch.isinf(curves).any(1)
+    counts = weights.expand_as(curves) > 0
+    shows = torch.as_tensor(protocol.sees_contrast(), device=curves.device)
+    return (
+        (counts.sum(1) > protocol.n_params) & (counts & shows).any(1) & ~torch.isinf(curves).any(1)
+    )

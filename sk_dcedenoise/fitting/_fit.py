@@ -18,6 +18,10 @@ class Fit:
         for name in ("ktrans", "kep", "vp", "delay"):
             getattr(self, name)[rows] = getattr(other, name)
 
+    def rows(self, which):
+        """Some of the curves."""
+        return Fit(self.ktrans[which], self.kep[which], self.vp[which], self.delay[which])
+
     def blank(self, rows):
         """Turn rows without an answer into NaN."""
         for values in (self.ktrans, self.kep, self.vp, self.delay):

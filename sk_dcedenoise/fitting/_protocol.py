@@ -7,7 +7,7 @@ from ._nodes import make_nodes
 
 # Neighbours of a rung in a local polynomial; tolerated errors of the rate (as log(1 + kep / scale))
 # and, where the rate hardly changes the curve, of the gain.
-_LADDERS = {"float32": (3, (1e-5, 1e-9)), "float64": (4, (1e-6, 1e-11))}
+_LADDERS = {"float32": (3, (1e-5, 1e-9)), "float64": (5, (2e-7, 1e-12))}
 
 
 # Parameters of each model, as its result names them.
@@ -54,6 +54,14 @@ class Protocol:
     def plasma_at(self, seconds):
         """Plasma concentration, zero before the curve begins."""
         return np.interp(seconds, self.aif_time, self.cp, left=0.0)
+
+    def sees_contrast(self):
+        """Which frames (bool) can show contrast agent at all, at the shortest delay."""
+        seen = self.time - self.box.delay[0]
+        present = np.flatnonzero(self.cp)
+        if not len(present):
+            return np.zeros(len(seen), dtype=bool)
+        return (seen > self.aif_time[max(present[0] - 1, 0)]) | (self.plasma_at(seen) != 0.0)
 
     def nodes(self, dtype):
         """The ladder of rates for a number type, at the common delay."""

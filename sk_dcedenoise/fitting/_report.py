@@ -6,6 +6,7 @@ from ._design import Design
 from ._errors import standard_errors
 from ._status import status_of
 
+
 class Report:
     """Writes the chosen columns of the result for one batch of curves after the other.
 
