@@ -28,7 +28,7 @@ def train(args, X_noisy, y_clean, *, scale="global"):
         random_state=args.seed,
         verbose=1,
     )
-    with _one_thread():
+    with one_thread():
         denoiser.fit(X_noisy, y_clean)
     done = denoiser.budget_.steps_done
     if done < args.steps:
@@ -41,7 +41,7 @@ def train(args, X_noisy, y_clean, *, scale="global"):
 
 
 @contextmanager
-def _one_thread():
+def one_thread():
     """Let torch use one thread, and as many as before afterwards.
 
     Small convolutions gain little from a second thread, and lose tenfold where other processes
