@@ -64,10 +64,10 @@ def _fit_in_box(moments, nodes, box):
 def dips(cost):
     """Cost on each rung, or where a parabola through a low rung and its neighbours dips to."""
     dip = cost.clone()
-    left, middle, right = cost[:, :-2], cost[:, 1:-1], cost[:, 2:]
+    left, middle, right = cost[..., :-2], cost[..., 1:-1], cost[..., 2:]
     slope, bend = right - left, right - 2.0 * middle + left
     is_low = (slope.abs() <= bend) & (bend > 0)
-    dip[:, 1:-1] -= torch.where(is_low, slope * slope / (8.0 * bend), 0.0)
+    dip[..., 1:-1] -= torch.where(is_low, slope * slope / (8.0 * bend), 0.0)
     return dip
 
 

@@ -5,13 +5,14 @@ model of the residual in all four parameters, with amplitudes that would leave t
 edge, so that it is good on either side of an edge.
 """
 
-import numpy as np
 import torch
 
 from ._fit import Fit
 from ._moments import box_optimum
 
 _MOST_STEPS = 30
+# Values of one array of the curves that are under way; those that settle make room for others.
+_POOL_VALUES = 2**16
 # A step that promises less than this part of the cost is the last,
 _SETTLED = 1e-8
 # and so is one that had to be damped this much: the cost is not smooth in the delay.
@@ -34,18 +35,22 @@ def descend(search, curves, weights, kep, delay, delay_ends):
     delay_ends : tensor of shape (n_curves, 2)
         Lowest and highest delay of each curve.
     """
-    state = _State(search, curves, weights, kep, delay, delay_ends)
-    fit = Fit(*(v.clone() for v in (state.ktrans, state.kep, state.vp, state.delay)))
-    cost = state.cost.clone()
-    rows = torch.arange(len(kep), device=kep.device)
-    for _ in range(_MOST_STEPS):
+    start = (curves, weights, kep, delay, delay_ends)
+    n_curves, pool = len(kep), max(64, _POOL_VALUES // curves.shape[1])
+    state = _State.at_rows(search, start, slice(0, pool))
+    begun = min(pool, n_curves)
+    fit = Fit(*(torch.empty_like(kep) for _ in range(4)))
+    cost = torch.empty_like(kep)
+    while len(state.row):
         settled = state.step()
-        fit.put(rows, state)
-        cost[rows] = state.cost
-        if settled.all():
-            break
+        done = state.row[settled]
+        fit.put(done, state, settled)
+        cost[done] = state.cost[settled]
         state.keep(~settled)
-        rows = rows[~settled]
+        room = pool - len(state.row)
+        if begun < n_curves and 2 * room >= pool:
+            state.join(_State.at_rows(search, start, slice(begun, begun + room)))
+            begun = min(begun + room, n_curves)
     fit.kep = torch.where(fit.ktrans == 0, search.box.kep[0], fit.kep)
     return fit, cost
 
@@ -54,29 +59,43 @@ class _State:
     """Where the descent of a batch stands."""
 
     _PER_CURVE = (
-        *("curves", "weights", "kep", "delay", "ktrans", "vp"),
-        *("cost", "products", "damping", "ends"),
+        *("row", "curves", "weights", "kep", "delay", "ktrans", "vp"),
+        *("cost", "products", "damping", "ends", "n_steps"),
     )
 
-    def __init__(self, search, curves, weights, kep, delay, delay_ends):
+    def __init__(self, search, row, curves, weights, kep, delay, delay_ends):
         self.search, self.box, self.scale = search, search.box, search.nodes.scale
-        self.curves, self.weights = curves, weights
+        self.row, self.curves, self.weights = row, curves, weights
         self.kep, self.delay, self.damping = kep, delay, torch.full_like(kep, 1e-3)
+        self.n_steps = torch.zeros_like(row)
         kep_ends = kep.new_tensor(self.box.kep).expand_as(delay_ends)
         self.ends = torch.stack([kep_ends, delay_ends], dim=1)
         self.ktrans, self.vp, self.cost, self.products = self._evaluate(kep, delay)
+
+    @classmethod
+    def at_rows(cls, search, start, rows):
+        """State of some rows at their start."""
+        row = torch.arange(len(start[0]), device=start[0].device)[rows]
+        return cls(search, row, *(values[rows] for values in start))
 
     def keep(self, rows):
         """Go on with some of the curves."""
         for name in self._PER_CURVE:
             setattr(self, name, getattr(self, name)[rows])
 
+    def join(self, other):
+        """Go on with the curves of another state as well."""
+        for name in self._PER_CURVE:
+            setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
+
     def step(self):
         """Try one step for each curve; returns which have settled."""
         kep, delay, promise = self._propose()
         ktrans, vp, cost, products = self._evaluate(kep, delay)
         better = cost < self.cost
+        self.n_steps += 1
         settled = (promise <= _SETTLED * self.cost) | (self.damping > _MOST_DAMPING)
+        settled |= self.n_steps >= _MOST_STEPS
         new = dict(kep=kep, delay=delay, ktrans=ktrans, vp=vp, cost=cost)
         for name, values in new.items():
             setattr(self, name, torch.where(better, values, getattr(self, name)))

@@ -74,9 +74,14 @@ class Design:
         kep, delay = kep.nan_to_num(), delay.nan_to_num()
         seen = self.frames - delay[:, None] / 60.0
         node = self._last_node(seen)
-        ahead, rate = (seen - self.node_time[node]).clip(min=0.0), kep[:, None]
+        node_time, start, slope = (
+            table.index_select(0, node.view(-1)).view_as(seen)
+            for table in (self.node_time, self.cp, self.slope)
+        )
+        arrived = (seen >= self.node_time[0]).to(seen)
+        start, slope = start * arrived, slope * arrived
+        ahead, rate = (seen - node_time).clip_(min=0.0), kep[:, None]
         state, state_by_kep = self._states(kep, node)
-        start, slope = self.cp[node], self.slope[node]
         flat, ramp, third, decay = _unit_integrals(rate * ahead)
         rise = slope * ahead
         response = decay * state + ahead * (start * flat + rise * ramp)
@@ -84,9 +89,7 @@ class Design:
         by_kep += ahead * ahead * (start * (ramp - flat) + rise * (2.0 * third - ramp))
         plasma = start + rise
         by_delay = (rate * response - plasma) / 60.0
-        rows = (response, by_kep, by_delay, plasma, slope / -60.0)
-        before = seen < self.node_time[0]
-        return tuple(row.masked_fill_(before, 0.0) for row in rows)
+        return response, by_kep, by_delay, plasma, slope / -60.0
 
     def _states(self, kep, node):
         """Responses at the plasma curve's nodes and their derivatives to kep."""

@@ -13,10 +13,10 @@ class Fit:
     def __init__(self, ktrans, kep, vp, delay):
         self.ktrans, self.kep, self.vp, self.delay = ktrans, kep, vp, delay
 
-    def put(self, rows, other):
-        """Replace some rows by another batch."""
+    def put(self, rows, other, which=slice(None)):
+        """Replace some rows by those `which` of another batch."""
         for name in ("ktrans", "kep", "vp", "delay"):
-            getattr(self, name)[rows] = getattr(other, name)
+            getattr(self, name)[rows] = getattr(other, name)[which]
 
     def rows(self, which):
         """Some of the curves."""

@@ -53,7 +53,7 @@ class ToftsTransformer(TransformerMixin, BaseEstimator):
         curves. What is delicate is done in float64 in any case.
     device : str or torch.device, default="cpu"
         Where to compute.
-    chunk_size : int, default=8192
+    chunk_size : int, default=16384
         Curves that are fitted together. Memory beyond the result depends on it, the result does
         not.
 
@@ -119,7 +119,7 @@ class ToftsTransformer(TransformerMixin, BaseEstimator):
         weights=None,
         dtype=None,
         device="cpu",
-        chunk_size=8192,
+        chunk_size=16384,
     ):
         self.time = time
         self.aif = aif

@@ -1,0 +1,95 @@
+"""Speed of training one network, by a plain loop, by its estimator and by stock skorch."""
+
+import numpy as np
+from _clock import Clock, take_turns
+from _report import markdown
+from _rivals import DENOISERS, bare_fit, built, stock_net
+
+
+def measure_training(name, X, y, batch_size, arguments):
+    """Return one row: speed of the plain loop, and ratios to it."""
+    estimator = built(name, X, y, arguments.device)
+    n_curves, n_epochs = extent(estimator, X, y, batch_size, arguments.seconds)
+    few = X[:n_curves], y[:n_curves]
+    # Stock skorch may take ten times as long; the fewer epochs are accounted for.
+    n_stock = max(n_epochs // 10, 1)
+    fit = {"batch_size": batch_size, "device": arguments.device}
+    tasks = {
+        "bare": lambda: bare(estimator, *few, batch_size, n_epochs),
+        "ours": lambda: ours(name, *few, max_epochs=n_epochs, **fit),
+        "stock": lambda: stock(estimator, *few, batch_size, n_stock),
+        "start": lambda: ours(name, X, y, max_steps=1, **fit),
+    }
+    times = take_turns(tasks, arguments.rounds)
+    seconds = {task: loop for task, (_, loop) in times.items()}
+    seconds["stock"] *= n_epochs / n_stock
+    start_up = times["start"][0] - times["start"][1]
+    n_steps = n_epochs * -(-n_curves // batch_size)
+    step = {task: seconds[task] / n_steps for task in ("bare", "ours")}
+    whole = estimator.max_steps * step["bare"] / (start_up + estimator.max_steps * step["ours"])
+    row = {
+        "network": name,
+        "weights": sum(p.numel() for p in estimator.module_.parameters()),
+        "batch_size": batch_size,
+        "curves": n_curves,
+        "epochs": n_epochs,
+        "bare_curves_per_s": n_curves * n_epochs / seconds["bare"][0],
+        "default_steps": estimator.max_steps,
+    }
+    for i, kind in enumerate(("wall", "cpu")):
+        row[f"bare_step_us_{kind}"] = 1e6 * step["bare"][i]
+        row[f"loop_{kind}"] = seconds["bare"][i] / seconds["ours"][i]
+        row[f"as_run_{kind}"] = times["bare"][0, i] / times["ours"][0, i]
+        row[f"start_up_ms_{kind}"] = 1e3 * start_up[i]
+        row[f"default_fit_{kind}"] = whole[i]
+        row[f"stock_{kind}"] = seconds["bare"][i] / seconds["stock"][i]
+    return row
+
+
+def extent(estimator, X, y, batch_size, seconds):
+    """Number of curves, and of epochs, that keep the plain loop busy for about so long."""
+    few = 2 * batch_size
+    bare(estimator, X[:few], y[:few], batch_size, 1)
+    busy = bare(estimator, X[:few], y[:few], batch_size, 3).elapsed[1]
+    seconds_per_curve = busy / (3 * few)
+    n_curves = int(np.clip(seconds / seconds_per_curve, few, len(X)))
+    n_curves -= n_curves % batch_size if n_curves < len(X) else 0
+    return n_curves, max(round(seconds / seconds_per_curve / n_curves), 1)
+
+
+def bare(estimator, X, y, batch_size, n_epochs):
+    clock = Clock()
+    bare_fit(estimator, X, y, batch_size=batch_size, n_epochs=n_epochs, clock=clock)
+    return clock
+
+
+def ours(name, X, y, **params):
+    clock = Clock()
+    params |= {"redraw_noise": False, "validation_fraction": 0, "random_state": 0}
+    DENOISERS[name](callbacks=[clock], **params).fit(X, y)
+    return clock
+
+
+def stock(estimator, X, y, batch_size, n_epochs):
+    clock = Clock()
+    stock_net(estimator, batch_size=batch_size, n_epochs=n_epochs, callbacks=[clock]).fit(X, y)
+    return clock
+
+
+def training_table(rows):
+    header = "network|weights|batch|(a) curves/s|loop|loop, CPU|start-up|default fit|skorch"
+    lines = [
+        [
+            row["network"],
+            f"{row['weights']:,}",
+            row["batch_size"],
+            f"{row['bare_curves_per_s']:,.0f}",
+            f"{row['loop_wall']:.2f}",
+            f"{row['loop_cpu']:.2f}",
+            f"{row['start_up_ms_cpu']:.0f} ms",
+            f"{row['default_fit_cpu']:.2f}",
+            f"{row['stock_cpu']:.3f}",
+        ]
+        for row in rows
+    ]
+    return markdown(header.split("|"), lines)

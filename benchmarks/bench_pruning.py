@@ -1,0 +1,84 @@
+"""How many epochs does pruning save in a search, and what does it cost in the best score?
+
+    python benchmarks/bench_pruning.py [--trials 40] [--only VanillaNL ResCNN] [--sampler tpe]
+
+Runs the same study twice for each network, with pruning as `tune` does it by default and without,
+and compares the epochs trained and the best cross-validated error. With ``--sampler random`` both
+studies try the very same parameters; with "tpe", the default of `tune`, each goes its own way.
+"""
+
+import argparse
+
+import optuna
+import torch
+from _report import markdown, write
+
+from sk_dcedenoise import denoisers
+from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.search import tune
+
+SAMPLERS = {"tpe": lambda: None, "random": lambda: optuna.samplers.RandomSampler(seed=0)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--pairs", type=int, default=500)
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--only", nargs="+", default=["VanillaNL", "ResCNN"])
+    parser.add_argument("--sampler", choices=SAMPLERS, default="tpe")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rows = []
+    for name in arguments.only:
+        rows.append(compare(name, arguments))
+        write(f"pruning_{arguments.sampler}", rows, table(rows), **vars(arguments))
+
+
+def compare(name, arguments):
+    """Run both studies of one network and return a row of the table."""
+    X, y = make_dce_curves(arguments.pairs, random_state=0)
+    denoiser = getattr(denoisers, f"Denoiser{name}")(
+        max_epochs=arguments.epochs, random_state=0, device="cpu"
+    )
+    row = {"network": name}
+    for kind, pruner in (("pruned", None), ("unpruned", optuna.pruners.NopPruner())):
+        result = tune(
+            denoiser,
+            X,
+            y,
+            n_trials=arguments.trials,
+            pruner=pruner,
+            sampler=SAMPLERS[arguments.sampler](),
+            random_state=0,
+            storage=None,
+            refit=False,
+        )
+        row[f"epochs_{kind}"] = result.n_epochs_
+        row[f"error_{kind}"] = -result.best_score_
+    return row
+
+
+def table(rows):
+    """Return the Markdown table."""
+    header = ["network", "epochs, unpruned", "pruned", "saved", "best error, unpruned", "pruned"]
+    lines = []
+    for row in rows:
+        saved = 1 - row["epochs_pruned"] / row["epochs_unpruned"]
+        worse = row["error_pruned"] / row["error_unpruned"] - 1
+        lines.append(
+            [
+                row["network"],
+                row["epochs_unpruned"],
+                row["epochs_pruned"],
+                f"{saved:.0%}",
+                f"{row['error_unpruned']:.5f} mM",
+                f"{row['error_pruned']:.5f} mM ({worse:+.1%})",
+            ]
+        )
+    return markdown(header, lines)
+
+
+if __name__ == "__main__":
+    main()

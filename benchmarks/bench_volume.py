@@ -1,0 +1,182 @@
+"""What does a whole volume cost, denoised and fitted, in time and memory?
+
+    python benchmarks/bench_volume.py [--quick] [--threads 1] [--device cpu] [--rounds 1]
+
+Parts of a volume of 256 x 256 x 20 voxels and 32 frames, and all of it, go through a
+DenoiserVanillaNL and a ToftsTransformer, each size in a process of its own. Memory is the largest
+part of it in use at any one time, input included, above what the libraries and the fitted
+estimators need. CPU time is more robust than wall time where other programs run. The plot stands
+beside the figures.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from _clock import Clock
+from _report import RESULTS, markdown, write
+
+from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.denoisers import DenoiserVanillaNL
+from sk_dcedenoise.fitting import ToftsTransformer
+
+SHAPE = (256, 256, 20)
+SIZES = (10_000, 100_000, 300_000, 1_000_000, int(np.prod(SHAPE)))
+QUICK_SIZES = (1_000, 5_000, 10_000, 20_000)
+# Below this number of voxels, fixed costs show; from there on cost should be proportional.
+LEAST_LINEAR = 100_000
+TIME = 3.75 * np.arange(32)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--rounds", type=int, default=1, help="medians of so many are quoted")
+    parser.add_argument("--quick", action="store_true", help="small volumes, written nowhere")
+    parser.add_argument("--voxels", type=int, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.voxels:
+        print(json.dumps(measure(arguments.voxels, arguments.threads, arguments.device)))
+        return
+    sizes = QUICK_SIZES if arguments.quick else SIZES
+    rows = measured_apart(sizes, arguments)
+    least = LEAST_LINEAR if not arguments.quick else sizes[1]
+    text = f"{table(rows)}\n\n{summary(rows, least)}"
+    if arguments.quick:
+        print(text)
+        return
+    torch.set_num_threads(arguments.threads)
+    stem = f"volume_{arguments.device}_{arguments.threads}"
+    write(stem, rows, text, device=arguments.device, rounds=arguments.rounds)
+    plot(rows, RESULTS / f"{stem}.png")
+
+
+# ---- one size ------------------------------------------------------------------------------------
+
+
+def measure(n_voxels, threads, device):
+    """Return one row: seconds and memory of `n_voxels` curves in this process."""
+    torch.set_num_threads(threads)
+    X, y = make_dce_curves(512, time=TIME, random_state=0)
+    # The time that a network takes does not depend on its weights.
+    denoiser = DenoiserVanillaNL(max_epochs=1, device=device, random_state=0).fit(X, y)
+    fitter = ToftsTransformer(TIME, device=device).fit(X)
+    fitter.transform(denoiser.transform(X))
+    memory_before = memory("VmRSS")
+    curves = volume(n_voxels, y.astype(np.float32)).reshape(-1, len(TIME))
+    clocks = Clock(), Clock()
+    with clocks[0]:
+        denoised = denoiser.transform(curves)
+    with clocks[1]:
+        parameters = fitter.transform(denoised)
+    if not np.isfinite(parameters).all():
+        raise RuntimeError("Some curves have no parameters.")
+    used = memory("VmHWM") - memory_before
+    row = {"voxels": n_voxels, "input_mb": curves.nbytes / 2**20, "peak_mb": used / 2**20}
+    for name, clock in zip(("denoise", "fit"), clocks, strict=True):
+        row[f"{name}_wall_s"], row[f"{name}_cpu_s"] = clock.elapsed.tolist()
+    return row | {"peak_per_input": used / curves.nbytes}
+
+
+def volume(n_voxels, clean):
+    """Return float32 curves with noise, made piece by piece so that nothing else takes memory."""
+    rng = np.random.default_rng(0)
+    curves = np.empty((n_voxels, clean.shape[1]), np.float32)
+    for start in range(0, n_voxels, len(clean)):
+        piece = curves[start : start + len(clean)]
+        noise = rng.standard_normal(piece.shape, np.float32)
+        np.add(clean[: len(piece)], 0.02 * noise, out=piece)
+    return curves
+
+
+def memory(field):
+    """Return bytes of this process: VmRSS is what it has, VmHWM the most that it ever had."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return 1024 * int(line.split()[1])
+    raise RuntimeError(f"{field} is not in /proc/self/status, which this script needs: use Linux.")
+
+
+# ---- all sizes -----------------------------------------------------------------------------------
+
+
+def measured_apart(sizes, arguments):
+    """Return one row of medians per size, each run in a process of its own, sizes in turn."""
+    runs = {size: [] for size in sizes}
+    settings = ["--threads", str(arguments.threads), "--device", arguments.device]
+    for _ in range(arguments.rounds):
+        for size in sizes:
+            command = [sys.executable, __file__, "--voxels", str(size), *settings]
+            answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+            runs[size].append(json.loads(answer.stdout))
+            print(runs[size][-1], file=sys.stderr, flush=True)
+    return [
+        {key: float(np.median([row[key] for row in rows])) for key in rows[0]}
+        for rows in runs.values()
+    ]
+
+
+def total(row, kind):
+    return row[f"denoise_{kind}_s"] + row[f"fit_{kind}_s"]
+
+
+def linearity(rows, kind, least):
+    """Largest relative deviation of the cost per voxel from its mean over sizes."""
+    cost = np.array([total(row, kind) / row["voxels"] for row in rows if row["voxels"] >= least])
+    return np.abs(cost / cost.mean() - 1).max()
+
+
+def table(rows):
+    header = "voxels|denoise|fit|CPU per voxel|input|peak memory|peak / input"
+    lines = [
+        [
+            f"{row['voxels']:,.0f}",
+            f"{row['denoise_wall_s']:.1f} s",
+            f"{row['fit_wall_s']:.1f} s",
+            f"{1e6 * total(row, 'cpu') / row['voxels']:.1f} us",
+            f"{row['input_mb']:.1f} MB",
+            f"{row['peak_mb']:.1f} MB",
+            f"{row['peak_per_input']:.2f}",
+        ]
+        for row in rows
+    ]
+    return markdown(header.split("|"), lines)
+
+
+def summary(rows, least):
+    return (
+        f"From {least:,} voxels on, the cost per voxel stays within "
+        f"{linearity(rows, 'cpu', least):.1%} of its mean in CPU time and within "
+        f"{linearity(rows, 'wall', least):.1%} in wall time."
+    )
+
+
+def plot(rows, path):
+    """Draw seconds against number of voxels, with the line of the mean cost per voxel."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    voxels = np.array([row["voxels"] for row in rows])
+    figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
+    for kind, marker in (("cpu", "o"), ("wall", "s")):
+        seconds = np.array([total(row, kind) for row in rows])
+        per_voxel = (seconds / voxels)[voxels >= LEAST_LINEAR].mean()
+        (points,) = axes.plot(voxels, seconds, marker, label=f"{kind} time")
+        label = f"{1e6 * per_voxel:.0f} us per voxel"
+        color = points.get_color()
+        line = [0, voxels.max()], [0, per_voxel * voxels.max()]
+        axes.plot(*line, color=color, label=label)
+    axes.set(xlabel="voxels", ylabel="seconds to denoise and fit")
+    axes.legend()
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    main()
