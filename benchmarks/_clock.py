@@ -34,7 +34,10 @@ class Clock(Callback):
 
 
 def take_turns(tasks, n_rounds):
-    """Run all tasks in turn, `n_rounds` times, every other time in reverse.
+    """Run all tasks in turn, `n_rounds` times, each time in another order.
+
+    In one fixed order each task would always find caches and memory as the same other one left
+    them.
 
     Parameters
     ----------
@@ -49,8 +52,9 @@ def take_turns(tasks, n_rounds):
         For each task the medians of (whole, inner loop) by (wall, CPU), in seconds.
     """
     times = {name: [] for name in tasks}
-    for i in range(n_rounds):
-        for name in list(tasks)[:: 1 - 2 * (i % 2)]:
+    rng = np.random.default_rng(0)
+    for _ in range(n_rounds):
+        for name in rng.permutation(np.array(list(tasks), dtype=object)):
             with Clock() as whole:
                 result = tasks[name]()
             loop = result if isinstance(result, Clock) else whole

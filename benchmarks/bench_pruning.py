@@ -23,8 +23,8 @@ SAMPLERS = {"tpe": lambda: None, "random": lambda: optuna.samplers.RandomSampler
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--pairs", type=int, default=500)
-    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument("--pairs", type=int, default=300)
+    parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--only", nargs="+", default=["VanillaNL", "ResCNN"])
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe")
     arguments = parser.parse_args()

@@ -4,6 +4,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+# Networks of the tests' size gain nothing from a second thread and lose tenfold where other
+# processes want the same cores; and sums of one thread are the same on every machine.
+torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

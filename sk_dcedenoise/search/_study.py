@@ -71,6 +71,8 @@ def describe(estimator, space, *, data, splits, scoring):
 def _text(value):
     if isinstance(value, np.ndarray):
         return joblib.hash(value)
+    if isinstance(value, (list, tuple)):
+        return str([_text(item) for item in value])
     try:
         return json.dumps(value)
     except TypeError:

@@ -134,7 +134,8 @@ def tune(
     storage, each with ``OMP_NUM_THREADS=1``. A trial whose process has died is marked as failed and
     another is run in its place. On the machine of the dead process this happens at once, elsewhere
     after two minutes without a sign of life. A call returns when the study is complete, so it waits
-    for the last trials of the others.
+    for the last trials of the others; with ``refit=False`` in all but one, only one fits at the
+    end.
 
     **Pruning.** Trials are compared by the validation error at equal shares of the training budget,
     see :class:`PruningCallback`; the first five scored ones are trained in full.
