@@ -1,5 +1,7 @@
 """The scikit-learn face of the seven denoisers: fit, transform and score on arrays of curves."""
 
+import math
+
 import numpy as np
 import torch
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
@@ -9,7 +11,7 @@ from skorch.dataset import Dataset
 
 from sk_dcedenoise._validation import check_finite_curves, check_option, check_pairs
 from sk_dcedenoise.denoisers._batches import CurvePairs
-from sk_dcedenoise.denoisers._net import CurveNet, inference_batch
+from sk_dcedenoise.denoisers._net import CurveNet
 from sk_dcedenoise.denoisers._noise import NoiseLaw
 from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
 
@@ -149,16 +151,28 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     def _denoise(self, X):
         check_is_fitted(self)
-        X = self._check_curves(X, reset=False)
+        X = self._check_shape(X, reset=False)
         out = np.empty_like(X, order="C")
         self._set_training(False)
-        step = inference_batch(self.device_)
+        step, device = self._at_a_time(X), self.device_
+        scaled = np.empty((min(step, len(X)), X.shape[1]), np.float32)
         with torch.inference_mode():
             for start in range(0, len(X), step):
-                chunk = self.unit_map_.to_y_units(X[start : start + step])
-                denoised = self.infer(self._tensor(chunk / self.scale_))
-                out[start : start + step] = (denoised * self.scale_).cpu().numpy()
+                rows = slice(start, start + step)
+                curves = self._scaled(X, rows, scaled).to(device)
+                if not math.isfinite(curves.sum()):
+                    check_finite_curves(X, "X")
+                np.multiply(self.infer(curves).cpu().numpy(), self.scale_, out=out[rows])
         return out
+
+    def _scaled(self, X, rows, out):
+        """Some curves in the network's units, as a tensor in the memory of `out`."""
+        # A look for NaN in the whole of X beforehand, and new arrays for every step, would take as
+        # long as a small network.
+        curves = self.unit_map_.to_y_units(X[rows])
+        out = out[: len(curves)]
+        np.multiply(curves, 1 / self.scale_, out=out, casting="same_kind")
+        return torch.from_numpy(out)
 
     def predict(self, X):
         """Denoise curves; the same as :meth:`transform`.
@@ -204,16 +218,17 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     # ---- checks ------------------------------------------------------------------------------
 
-    def _check_curves(self, X, y="none", *, reset):
+    def _check_shape(self, X, *, reset):
+        return validate_data(self, X, dtype=DTYPES, ensure_all_finite=False, reset=reset)
+
+    def _check_curves(self, X, y, *, reset):
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None: give "
                 "the clean curves of the noisy curves X."
             )
-        X = validate_data(self, X, dtype=DTYPES, ensure_all_finite=False, reset=reset)
+        X = self._check_shape(X, reset=reset)
         check_finite_curves(X, "X")
-        if isinstance(y, str):
-            return X
         y = check_array(y, dtype=DTYPES, ensure_2d=False, ensure_all_finite=False, input_name="y")
         check_pairs(X, y)
         check_finite_curves(y, "y")

@@ -1,5 +1,6 @@
 """Whole batches of curves, by slices of tensors that lie on the device already."""
 
+import copy
 from itertools import pairwise
 
 import torch
@@ -8,6 +9,12 @@ from skorch.dataset import Dataset
 # Curves that are shuffled and get their noise together: enough that the cost per batch vanishes,
 # few enough that the copy stays in the cache.
 BLOCK = 16384
+
+# Bytes that may go into and come out of one layer. On a CPU they have to stay in the cache: beyond
+# it a curve takes up to twice as long. An accelerator only has to be kept busy.
+LAYER_BYTES = {"cpu": 12 * 2**20}
+LAYER_BYTES_ACCELERATOR = 512 * 2**20
+FEWEST, MOST, MOST_ACCELERATOR = 64, 8192, 65536
 
 
 class CurvePairs(Dataset):
@@ -54,14 +61,14 @@ class TrainingBatches:
         for i in range(0, len(self), self.batches_per_block):
             edges = self.edges[i : i + self.batches_per_block + 1]
             X, y = self._pairs(order[edges[0] : edges[-1]])
-            for start, stop in pairwise(edges):
-                batch = slice(start - edges[0], stop - edges[0])
-                yield X[batch], y[batch]
+            sizes = [stop - start for start, stop in pairwise(edges)]
+            yield from zip(X.split(sizes), y.split(sizes), strict=True)
 
     def _pairs(self, chosen):
-        y = self.y[chosen]
+        # Indexing with brackets goes element by element, which costs more than a small network.
+        y = self.y.index_select(0, chosen)
         if self.noise_law is None:
-            return self.X[chosen], y
+            return self.X.index_select(0, chosen), y
         return y + self.noise_law.draw(y, self.generator), y
 
 
@@ -80,3 +87,30 @@ class OrderedBatches:
         for start in range(0, len(X), self.batch_size):
             chosen = slice(start, start + self.batch_size)
             yield X[chosen], y[chosen]
+
+
+def curves_at_a_time(module, n_curves, n_times, device):
+    """Number of curves that a device denoises fastest at a time, a power of two."""
+    if n_curves <= FEWEST:
+        return FEWEST
+    on_cpu = device.type == "cpu"
+    allowed = LAYER_BYTES.get(device.type, LAYER_BYTES_ACCELERATOR)
+    fitting = allowed // (4 * _widest_layer(module, n_times, device))
+    return 2 ** (min(max(fitting, FEWEST), MOST if on_cpu else MOST_ACCELERATOR).bit_length() - 1)
+
+
+def _widest_layer(module, n_times, device):
+    """Most values that go into and come out of one layer, per curve."""
+    widths = [1]
+
+    def measure(layer, inputs, output):
+        output = output[0] if isinstance(output, tuple) else output
+        widths.append(inputs[0].numel() + output.numel())
+
+    module = copy.deepcopy(module).eval()  # the original may be at work in another thread
+    for layer in module.modules():
+        if not list(layer.children()):
+            layer.register_forward_hook(measure)
+    with torch.inference_mode():
+        module(torch.zeros(1, n_times, device=device))
+    return max(widths)

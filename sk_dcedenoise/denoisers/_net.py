@@ -14,16 +14,22 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 from skorch.dataset import Dataset
 from skorch.utils import to_numpy
 
 from sk_dcedenoise._validation import check_fraction, check_positive, check_whole_number
-from sk_dcedenoise.denoisers._batches import CurvePairs, OrderedBatches, TrainingBatches
+from sk_dcedenoise.denoisers._batches import (
+    CurvePairs,
+    OrderedBatches,
+    TrainingBatches,
+    curves_at_a_time,
+)
 from sk_dcedenoise.denoisers._layers import Dropout
 from sk_dcedenoise.denoisers._training import (
     BestWeights,
     Budget,
+    EpochTable,
     LearningRateSchedule,
     SettledNorm,
     TrainingProgress,
@@ -32,10 +38,6 @@ from sk_dcedenoise.denoisers._training import (
 # torch.manual_seed is global to the process: two threads that initialise modules at the same time
 # would draw from each other's stream.
 _SEEDING = threading.Lock()
-
-# On a CPU larger batches fall out of the cache and take twice as long per curve.
-INFERENCE_BATCH = {"cpu": 512}
-INFERENCE_BATCH_ACCELERATOR = 65536
 
 
 class CurveNet(NeuralNet):
@@ -194,7 +196,7 @@ class CurveNet(NeuralNet):
             ("settled_norm", SettledNorm()),
             ("best_weights", BestWeights(patience=self.patience)),
             ("progress", TrainingProgress()),
-            ("print_log", PrintLog(sink=print if self.verbose > 1 else _silence)),
+            ("print_log", EpochTable()),
         ]
 
     def _yield_callbacks(self):
@@ -299,8 +301,11 @@ class CurveNet(NeuralNet):
     def get_iterator(self, dataset, training=False):
         """Batches as slices of whole tensors; skorch's loader collates curve by curve."""
         if not training:
-            return OrderedBatches(dataset, inference_batch(self.device_))
+            return OrderedBatches(dataset, self._at_a_time(dataset.X))
         return TrainingBatches(dataset, self.batch_size, self._generator(), self._noise_law())
+
+    def _at_a_time(self, curves):
+        return curves_at_a_time(self.module_, *curves.shape, self.device_)
 
     def _generator(self):
         return torch.Generator(self.device_).manual_seed(int(self.rng_.randint(2**31)))
@@ -353,14 +358,18 @@ class CurveNet(NeuralNet):
         if iterator is None:
             return
         self._set_training(training)
-        losses, sizes = [], []
+        begin, end = self._listeners("on_batch_begin"), self._listeners("on_batch_end")
+        losses, sizes, rows = [], [], self.history[-1]["batches"]
         for batch in iterator:
-            self.notify("on_batch_begin", batch=batch, training=training)
-            step = step_fn(batch)
-            losses.append(step["loss"].detach())
             sizes.append(len(batch[0]))
+            rows.append({f"{prefix}_batch_size": sizes[-1]})
+            for notify in begin:
+                notify(self, batch=batch, training=training)
+            step = step_fn(batch, **fit_params)
+            losses.append(step["loss"].detach())
             self.budget_.steps_done += training
-            self.notify("on_batch_end", batch=batch, training=training, **step)
+            for notify in end:
+                notify(self, batch=batch, training=training, **step)
             if training and self.budget_.progress >= 1:
                 break
         loss = float(np.average(torch.stack(losses).cpu().numpy(), weights=sizes))
@@ -372,17 +381,29 @@ class CurveNet(NeuralNet):
         self.history.record(f"{prefix}_loss", loss)
         self.history.record(f"{prefix}_batch_count", len(sizes))
 
+    def _listeners(self, event):
+        """Methods to call at an event of each batch; those that skorch left empty cost time only.
+
+        The net's own row for the batch in the history is written by `run_single_epoch`.
+        """
+        idle = getattr(NeuralNet, event), getattr(Callback, event)
+        methods = [getattr(part, event) for part in (self, *(c for _, c in self.callbacks_))]
+        return [method for method in methods if getattr(method, "__func__", None) not in idle]
+
     def train_step(self, batch, **fit_params):
         """One optimiser step, in training mode since the epoch began."""
         X, y = batch
-        self.optimizer_.zero_grad(set_to_none=True)
+        parameters = [p for group in self.optimizer_.param_groups for p in group["params"]]
+        for parameter in parameters:
+            parameter.grad = None
         y_pred = self.infer(X)
         loss = self.get_loss(y_pred, y, X=X, training=True)
         loss.backward()
         if self.gradient_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.module_.parameters(), self.gradient_clip)
-        named = list(self.get_all_learnable_params())
-        self.notify("on_grad_computed", named_parameters=named, batch=batch, training=True)
+            torch.nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
+        for notify in self._listeners("on_grad_computed"):
+            named = list(self.get_all_learnable_params())
+            notify(self, named_parameters=named, batch=batch, training=True)
         self.optimizer_.step()
         return {"loss": loss, "y_pred": y_pred}
 
@@ -453,12 +474,3 @@ def resolve_device(device):
             "'auto' for whatever is there."
         )
     return device
-
-
-def inference_batch(device):
-    """Number of curves that a device denoises fastest at a time."""
-    return INFERENCE_BATCH.get(device.type, INFERENCE_BATCH_ACCELERATOR)
-
-
-def _silence(*args, **kwargs):
-    """A sink for the epoch table (named, so that it pickles)."""

@@ -5,7 +5,7 @@ import math
 import time
 
 import torch
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, PrintLog
 from tqdm.auto import tqdm
 
 
@@ -21,7 +21,7 @@ class Budget:
     """
 
     def __init__(self, n_steps, seconds):
-        self.n_steps = n_steps
+        self.n_steps = max(n_steps, 1)
         self.seconds = seconds
         self.steps_done = 0
         self.started = time.monotonic()
@@ -29,10 +29,10 @@ class Budget:
     @property
     def progress(self):
         """0 at the start, 1 when the budget is spent."""
-        done = self.steps_done / max(self.n_steps, 1)
+        done = self.steps_done / self.n_steps
         if self.seconds is not None:
             done = max(done, (time.monotonic() - self.started) / self.seconds)
-        return min(done, 1.0)
+        return done if done < 1 else 1.0
 
 
 class LearningRateSchedule(Callback):
@@ -55,7 +55,7 @@ class LearningRateSchedule(Callback):
             return
         # A first step at rate zero would be a step for nothing, hence the one in 1/n_steps.
         progress = net.budget_.progress
-        rising = (progress + 1 / max(net.budget_.n_steps, 1)) / self.warm_up
+        rising = (progress + 1 / net.budget_.n_steps) / self.warm_up
         factor = min(rising, 0.5 * (1 + math.cos(math.pi * progress)))
         for group, peak in zip(net.optimizer_.param_groups, self.peaks_, strict=True):
             group["lr"] = peak * factor
@@ -127,7 +127,9 @@ class SettledNorm(Callback):
         self.norms_ = [m for m in modules if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
 
     def on_batch_begin(self, net, training=False, **kwargs):
-        if training and self.norms_ and net.budget_.progress >= self.after:
+        if not (training and self.norms_ and self.norms_[0].training):
+            return  # they are in training mode again at the start of each epoch
+        if net.budget_.progress >= self.after:
             for norm in self.norms_:
                 norm.eval()
 
@@ -145,7 +147,7 @@ class TrainingProgress(Callback):
         )  # fmt: skip
 
     def on_batch_end(self, net, training=False, **kwargs):
-        if training:
+        if training and not self.bar_.disable:
             self._move_to(100 * net.budget_.progress)
 
     def on_epoch_end(self, net, **kwargs):
@@ -160,3 +162,11 @@ class TrainingProgress(Callback):
     def _move_to(self, percent):
         if percent - self.bar_.n >= 1:
             self.bar_.update(int(percent - self.bar_.n))
+
+
+class EpochTable(PrintLog):
+    """skorch's line per epoch, worked out only where `verbose` is above 1."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if net.verbose > 1:
+            super().on_epoch_end(net, **kwargs)
