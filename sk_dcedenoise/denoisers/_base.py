@@ -9,8 +9,15 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skorch.dataset import Dataset
 
-from sk_dcedenoise._validation import check_finite_curves, check_option, check_pairs
+from sk_dcedenoise._validation import (
+    check_finite_curves,
+    check_fraction,
+    check_option,
+    check_pairs,
+    check_positive,
+)
 from sk_dcedenoise.denoisers._batches import CurvePairs
+from sk_dcedenoise.denoisers._guard import Guard
 from sk_dcedenoise.denoisers._net import CurveNet
 from sk_dcedenoise.denoisers._noise import NoiseLaw
 from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
@@ -23,13 +30,15 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     Curves are rows: X and y are ``(n_curves, n_times)``. Order of the steps: X is brought to y's
     units frame by frame, divided by `scale_`, run through the network in float32, and multiplied
-    by `scale_`. A subclass names its `module` and spells out its constructor.
+    by `scale_`, with the guard in between. A subclass names its `module` and spells out its
+    constructor.
     """
 
-    def __init__(self, *, scale, redraw_noise, **net_params):
+    def __init__(self, *, scale, redraw_noise, guard, **net_params):
         super().__init__(**net_params)
         self.scale = scale
         self.redraw_noise = redraw_noise
+        self.guard = guard
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -81,6 +90,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     def _fit_pairs(self, X, y, *, goes_on):
         self._check_training_params()
+        self._check_guard()
         knows_units = goes_on and self.__sklearn_is_fitted__()
         X, y = self._check_curves(X, y, reset=not knows_units)
         if not knows_units:
@@ -93,8 +103,25 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         if not (goes_on and self.initialized_):
             self.initialize()
         self._check_enough(len(X))
-        self.fit_loop(X, y)
+        try:
+            self.fit_loop(X, y)
+        except KeyboardInterrupt:
+            # The weights so far can be used, but not without their guard.
+            self.guard_ = self._learn_guard(y)
+            raise
+        self.guard_ = self._learn_guard(y)
         return self
+
+    def _learn_guard(self, y):
+        # A share of the curves seen in training, so that it takes a small share of the time.
+        n_curves = max(200, self.budget_.steps_done * self.batch_size // 20)
+        return Guard.learn(
+            lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
+            self._tensor(y),
+            self.noise_law_,
+            n_curves,
+            self._generator(),
+        )
 
     def _learn_units(self, X, y):
         check_option(self.scale, "scale", ("global", "curve", None))
@@ -121,9 +148,15 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         """Run the module, each curve divided by its own root mean square if so asked."""
         if not self.scaled_per_curve_:
             return self.module_(x)
-        size = x.square().mean(dim=1, keepdim=True).sqrt()
-        size = torch.where(size > 0, size, torch.ones_like(size))
+        size = _sizes(x)
         return self.module_(x / size) * size
+
+    def get_loss(self, y_pred, y_true, X=None, training=False):
+        """The criterion, each curve in units of its own size if so asked, so that all count."""
+        if self.scaled_per_curve_ and X is not None:
+            size = _sizes(X)
+            y_pred, y_true = y_pred / size, y_true / size
+        return super().get_loss(y_pred, y_true, X=X, training=training)
 
     # ---- use ---------------------------------------------------------------------------------
 
@@ -150,9 +183,62 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         return self._denoise(X)
 
     def _denoise(self, X):
+        X, out, guard = self._ready(X)
+        for rows, curves, denoised in self._chunks(X):
+            if guard is not None:
+                denoised, _, _ = guard(curves, denoised, self.guard)
+            np.multiply(denoised.cpu().numpy(), self.scale_, out=out[rows])
+        return out
+
+    def score_samples(self, X):
+        """Tell how well each curve is explained, as a share of training curves.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_curves,)
+            About the share of training curves at this curve's noise that the network explains
+            worse: what it removes from them is less like what it removes from most, or what lies
+            outside the space of clean curves is less like noise. Near 0 for a curve that the
+            training law cannot make. All 1 where `guard_` is None.
+        """
+        return self._judged(X, lambda trust, score: score)
+
+    def fell_back(self, X):
+        """Tell which curves were handed out with less than half of the network's opinion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves.
+
+        Returns
+        -------
+        mask : ndarray of shape (n_curves,), bool
+            All False with ``guard=None``.
+        """
+        return self._judged(X, lambda trust, score: trust) < 0.5
+
+    def _judged(self, X, chosen):
+        X, _, guard = self._ready(X)
+        found = np.ones(len(X))
+        for rows, curves, denoised in self._chunks(X) if guard is not None else ():
+            found[rows] = chosen(*guard(curves, denoised, self.guard)[1:]).cpu().numpy()
+        return found
+
+    def _ready(self, X):
+        """Checked curves, memory for as many, and the guard if there is one to be asked."""
         check_is_fitted(self)
+        self._check_guard()
         X = self._check_shape(X, reset=False)
-        out = np.empty_like(X, order="C")
+        return X, np.empty_like(X, order="C"), None if self.guard is None else self.guard_
+
+    def _chunks(self, X):
+        """Rows, their curves in the network's units, and what the network makes of them."""
         self._set_training(False)
         step, device = self._at_a_time(X), self.device_
         scaled = np.empty((min(step, len(X)), X.shape[1]), np.float32)
@@ -162,8 +248,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
                 curves = self._scaled(X, rows, scaled).to(device)
                 if not math.isfinite(curves.sum()):
                     check_finite_curves(X, "X")
-                np.multiply(self.infer(curves).cpu().numpy(), self.scale_, out=out[rows])
-        return out
+                yield rows, curves, self.infer(curves)
 
     def _scaled(self, X, rows, out):
         """Some curves in the network's units, as a tensor in the memory of `out`."""
@@ -218,6 +303,11 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     # ---- checks ------------------------------------------------------------------------------
 
+    def _check_guard(self):
+        if self.guard is not None:
+            check_fraction(self.guard, "guard")
+            check_positive(self.guard, "guard")
+
     def _check_shape(self, X, *, reset):
         return validate_data(self, X, dtype=DTYPES, ensure_all_finite=False, reset=reset)
 
@@ -239,3 +329,9 @@ def _size(curves):
     """Root mean square, or 1 for curves that are all zero."""
     size = float(np.sqrt(np.mean(np.square(curves, dtype=np.float64))))
     return size if size > 0 else 1.0
+
+
+def _sizes(x):
+    """Root mean square of each curve as a column; 1 for curves that are all zero."""
+    size = x.square().mean(dim=1, keepdim=True).sqrt()
+    return torch.where(size > 0, size, torch.ones_like(size))

@@ -91,10 +91,16 @@ class DenoiserResCNN(BaseDenoiser):
     scale : {"global", "curve", None}, default="global"
         What curves are divided by before the network and multiplied by after it: one factor for
         the training set, each curve's own root mean square (the result then follows any change of
-        units exactly), or nothing.
+        units exactly, and every curve weighs alike in the loss), or nothing.
     redraw_noise : bool, default=True
         Whether every pass over the training curves gets fresh noise, by the law learned from
         ``X - y`` (level, dependence on amplitude, correlation in time), instead of that of X.
+    guard : float or None, default=0.12
+        Share of curves like those of training that are not, or not wholly, trusted to the network:
+        whose removed part is odder than that of all others at their noise. Such curves get the
+        data instead, with the noise outside the space of clean curves taken out; so do curves that
+        the training law cannot make. More is safer, less keeps more of the network; None hands
+        out the network's output as it is. May be set after `fit`, too.
     criterion : type or instance of torch.nn.Module, default=torch.nn.MSELoss
         Loss of two arrays of shape (n_curves, n_times).
     optimizer : type of torch.optim.Optimizer, default=torch.optim.Adam
@@ -105,7 +111,7 @@ class DenoiserResCNN(BaseDenoiser):
         Curves per optimiser step.
     max_epochs : int, default=None
         Passes over the training curves; None takes as many as `max_steps` steps need.
-    max_steps : int, default=10000
+    max_steps : int, default=20000
         Optimiser steps, where `max_epochs` is None.
     max_seconds : float, default=None
         Wall time after which training ends, the learning rate having come down by then; the result
@@ -146,6 +152,9 @@ class DenoiserResCNN(BaseDenoiser):
         The one factor.
     noise_law_ : NoiseLaw
         Law of the noise in the training pairs.
+    guard_ : Guard or None
+        What is removed from curves like those of training; None where there are too few frames to
+        tell, or no noise.
     unit_map_ : UnitMap
         Frame-wise map from the units of X to those of y.
     n_features_in_ : int
@@ -191,12 +200,13 @@ class DenoiserResCNN(BaseDenoiser):
         head="dense",
         scale="global",
         redraw_noise=True,
+        guard=0.12,
         criterion=nn.MSELoss,
         optimizer=torch.optim.Adam,
         lr=3e-3,
         batch_size=32,
         max_epochs=None,
-        max_steps=10_000,
+        max_steps=20000,
         max_seconds=None,
         gradient_clip=None,
         validation_fraction=0.1,
@@ -211,6 +221,7 @@ class DenoiserResCNN(BaseDenoiser):
         super().__init__(
             scale=scale,
             redraw_noise=redraw_noise,
+            guard=guard,
             criterion=criterion,
             optimizer=optimizer,
             lr=lr,

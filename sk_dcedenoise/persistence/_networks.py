@@ -105,8 +105,10 @@ def _check_learned(denoiser, learned, n_frames):
     good = units.shift.shape == units.slope.shape == (n_frames,)
     good &= law.levels.ndim == 1 and law.levels.size > 0
     good &= law.factor is None or law.factor.shape == (n_frames, n_frames)
+    guard = learned["guard_"]
+    good &= guard is None or guard.has_shapes_for(n_frames)
     if not good:
-        raise ValueError("units or noise of curves of another length")
+        raise ValueError("units, noise or guard of curves of another length")
     if not isinstance(learned["rng_"], np.random.RandomState):
         raise ValueError("rng_ is no state of random numbers")
     if not 0 < learned["scale_"] < float("inf"):

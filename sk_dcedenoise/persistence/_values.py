@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..denoisers._guard import Guard
 from ..denoisers._losses import SSDMADLoss
 from ..denoisers._noise import NoiseLaw
 from ..denoisers._units import UnitMap
@@ -22,7 +23,11 @@ _OPTIMIZERS = {
 }  # fmt: skip
 _TYPES = _LOSSES | _OPTIMIZERS
 # Objects that keep each argument of their constructor under its own name.
-_OBJECTS = _LOSSES | {"sk_dcedenoise.NoiseLaw": NoiseLaw, "sk_dcedenoise.UnitMap": UnitMap}
+_OBJECTS = _LOSSES | {
+    "sk_dcedenoise.Guard": Guard,
+    "sk_dcedenoise.NoiseLaw": NoiseLaw,
+    "sk_dcedenoise.UnitMap": UnitMap,
+}
 _NAMES = {known: name for name, known in (_TYPES | _OBJECTS).items()}
 
 

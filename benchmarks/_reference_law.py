@@ -1,0 +1,53 @@
+"""Fresh curves of the reference law, the limit on them, and networks trained on pairs of it."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from sk_dcedenoise import denoisers, persistence
+from sk_dcedenoise.baselines import PosteriorMeanDenoiser
+from sk_dcedenoise.datasets import make_dce_curves, reference_law_dictionary
+
+TIME = 3.75 * np.arange(32)
+LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3)
+NAMES = [name.removeprefix("Denoiser") for name in denoisers.__all__ if "Denoiser" in name]
+PARAMETERS = ("Ktrans", "kep", "vp", "ve")
+
+
+@cache
+def fresh_curves(level):
+    """1,000 noisy curves of a level, their clean ones, and their parameters."""
+    seed = 1000 + LEVELS.index(level)
+    return make_dce_curves(1000, noise_levels=(level,), random_state=seed, return_params=True)
+
+
+@cache
+def limit():
+    """Posterior mean over all candidates of the law."""
+    curves, params = reference_law_dictionary()
+    return PosteriorMeanDenoiser(dtype="float32").fit(curves, curves, params=params)
+
+
+@cache
+def limit_curves(level):
+    """What the limit makes of the fresh curves of a level."""
+    return limit().transform(fresh_curves(level)[0])
+
+
+def squared_errors(denoise):
+    """Mean squared error of fresh curves after ``denoise(level)``, level by level."""
+    return np.array([np.mean((denoise(level) - fresh_curves(level)[1]) ** 2) for level in LEVELS])
+
+
+def trained(name, n_pairs, folder):
+    """Return a network with its defaults, trained on so many pairs; kept in a folder if given."""
+    path = None if folder is None else Path(folder) / f"{name}_{n_pairs}.sdd"
+    if path is not None and path.exists():
+        return persistence.load(path)
+    estimator = getattr(denoisers, f"Denoiser{name}")(random_state=0)
+    estimator.fit(*make_dce_curves(n_pairs, random_state=0))
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        persistence.save(estimator, path)
+    return estimator
