@@ -10,6 +10,9 @@ from torch import nn
 from ..denoisers._losses import SSDMADLoss
 from ..denoisers._noise import NoiseLaw
 from ..denoisers._units import UnitMap
+from ..semisynthetic import SemiSyntheticLaw
+from ..semisynthetic._simulator import Simulator
+from ..semisynthetic._tissue import TissueLaw
 
 _LOSSES = {
     f"torch.nn.{loss.__name__}": loss
@@ -22,7 +25,10 @@ _OPTIMIZERS = {
 }  # fmt: skip
 _TYPES = _LOSSES | _OPTIMIZERS
 # Objects that keep each argument of their constructor under its own name.
-_OBJECTS = _LOSSES | {"sk_dcedenoise.NoiseLaw": NoiseLaw, "sk_dcedenoise.UnitMap": UnitMap}
+_OBJECTS = _LOSSES | {
+    f"sk_dcedenoise.{known.__name__}": known
+    for known in (NoiseLaw, UnitMap, SemiSyntheticLaw, Simulator, TissueLaw)
+}
 _NAMES = {known: name for name, known in (_TYPES | _OBJECTS).items()}
 
 

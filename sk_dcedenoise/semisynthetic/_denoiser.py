@@ -70,7 +70,9 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
     *Noise.* Levels come from the residuals of the fit, frames before the bolus among them, and what
     the fit took with it is given back. Whether noise grows with the amplitude of a curve, differs
     between frames, or is correlated over neighbouring ones is learned where it is certain, else
-    noise is taken as white. A curve that the model cannot say has residuals that look like noise.
+    noise is taken as white. Frames where most curves miss the model by more than three times what
+    they do elsewhere, as when the bolus comes at another time, count as misfit and not as noise.
+    What else the model cannot say looks like noise and is treated as noise.
 
     *Curves that are left out.* NaN and infinity are refused; mask those curves out first. Curves of
     zeros (padding) and curves without a fit teach nothing and are skipped. Tissue that does not
@@ -147,6 +149,11 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         ------
         ValueError
             If X holds NaN or infinity, no curve can be fitted, or a parameter is out of range.
+
+        Warns
+        -----
+        UserWarning
+            If the model explains next to nothing of the curves, as it does of signals.
         """
         X = self._check_curves(X, reset=True).astype(np.float64, copy=False)
         check_whole_number(self.n_pairs, "n_pairs")

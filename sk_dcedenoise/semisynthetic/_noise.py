@@ -17,6 +17,10 @@ _N_TANGENTS = 200
 _MOST_LAGS = 8
 # Standard errors that noise must be away from white, or of even size, to count as not so.
 _SURE = 5.0
+# Noise that is so many times larger in one frame than in most is none: the model fails there.
+_MISFIT = 3.0
+# Part of a frame's noise that a fit must leave over for its size to be told.
+_TELLING = 0.3
 _VARIANCE_RANGE = 0.05, 20.0
 
 
@@ -43,10 +47,35 @@ def learn_noise(X, params, simulate, rng):
     residuals = X - fitted
     n_times = X.shape[1]
     freedom = max(n_times - len(params), 1)
+    kept = _what_a_fit_leaves(_some(params, rng), simulate)
+    residuals = _without_misfit(residuals, kept, rng)
     law = NoiseLaw.learn(np.sqrt(n_times / freedom) * residuals, fitted)
     levels = _without_scatter(law.levels, freedom)
-    factor, share = _factor(residuals, params, simulate, freedom, rng)
+    factor, share = _factor(residuals, kept, freedom)
     return NoiseLaw(levels / np.sqrt(share), law.exponent, factor)
+
+
+def _some(params, rng):
+    chosen = rng.permutation(len(params["Ktrans"]))[:_N_TANGENTS]
+    return {name: values[chosen] for name, values in params.items()}
+
+
+def _without_misfit(residuals, kept, rng):
+    """Residuals in which frames that the model cannot say are replaced by noise as elsewhere.
+
+    A bolus that comes at another time than the model has it, say, leaves far more in one or two
+    frames than in the others, in most of the curves.
+    """
+    share = np.einsum("nii->ni", kept).mean(axis=0).clip(min=0.05)
+    typical = np.median(residuals**2, axis=0) / share
+    bad = typical > _MISFIT**2 * np.median(typical)
+    if not bad.any():
+        return residuals
+    residuals = residuals.copy()
+    level = np.sqrt((residuals[:, ~bad] ** 2).sum(axis=1) / share[~bad].sum())
+    fresh = rng.standard_normal((len(residuals), bad.sum()))
+    residuals[:, bad] = level[:, None] * np.sqrt(share[bad]) * fresh
+    return residuals
 
 
 def _without_scatter(levels, freedom):
@@ -63,7 +92,7 @@ def _without_scatter(levels, freedom):
     return levels
 
 
-def _factor(residuals, params, simulate, freedom, rng):
+def _factor(residuals, kept, freedom):
     """Cholesky factor of the covariance of unit noise, or None where it looks white and even.
 
     Comes with the energy of residuals, relative to that of white noise as strong.
@@ -75,8 +104,6 @@ def _factor(residuals, params, simulate, freedom, rng):
     if len(seen) < 10 * n_times or n_lags < 1 or freedom < n_times / 2:
         return None, 1.0
     unit = residuals[seen] / level[seen, None]
-    sample = seen[rng.permutation(len(seen))[:_N_TANGENTS]]
-    kept = _what_a_fit_leaves({k: v[sample] for k, v in params.items()}, simulate)
     size = _variances(unit, kept)
     correlation = _correlation(unit, kept, n_lags)
     if size is None and correlation is None:
@@ -114,9 +141,12 @@ def _variances(unit, kept):
     even = share.sum(axis=1)
     if (np.abs(found - even) < _SURE * error + 0.02).all():
         return None
-    # A little pull towards 1 where the fit leaves next to nothing.
     ridge = 1e-3 * np.eye(len(share))
     found = 1 + np.linalg.solve(share.T @ share + ridge, share.T @ (found - even))
+    # Where a fit leaves next to nothing, nothing can be told: neighbours stand in.
+    told = np.einsum("nii->ni", kept).mean(axis=0) > _TELLING
+    frames = np.arange(len(found))
+    found = np.interp(frames, frames[told], found[told])
     return np.clip(found / found.mean(), *_VARIANCE_RANGE)
 
 
