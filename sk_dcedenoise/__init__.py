@@ -18,6 +18,7 @@ _HOMES = {
     "DenoiserLSTM": "denoisers",
     "DenoiserResCNN": "denoisers",
     "DenoiserVanillaNL": "denoisers",
+    "SemiSyntheticDenoiser": "semisynthetic",
     "SignalToConcentration": "preprocessing",
     "ToftsTransformer": "fitting",
     "make_dce_curves": "datasets",

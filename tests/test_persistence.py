@@ -49,6 +49,7 @@ from sk_dcedenoise.denoisers._losses import SSDMADLoss
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.persistence import _file, _values, load, save
 from sk_dcedenoise.preprocessing import CurveScaler, SignalToConcentration
+from sk_dcedenoise.semisynthetic import SemiSyntheticDenoiser
 
 TIME = 3.75 * np.arange(32)
 X, Y = make_dce_curves(60, random_state=0)
@@ -70,6 +71,7 @@ OTHERS = [
     SavitzkyGolayDenoiser(),
     ToftsResimulator(ToftsTransformer(TIME)),
     ToftsTransformer(TIME.tolist(), aif=(TIME, np.exp(-TIME / 60)), bounds={"vp": (0.0, 0.5)}),
+    SemiSyntheticDenoiser(NETWORKS[5], time=TIME, delay=[0.0, 5.0], n_pairs=90, random_state=0),
     CurveScaler(quantile=np.float64(0.9)),
     SignalToConcentration(TR=0.005, flip_angle=15, r1=4.5, T10=np.full(60, 1.4), n_baseline=2),
     StandardScaler(with_mean=False),

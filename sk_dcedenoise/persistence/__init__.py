@@ -18,9 +18,10 @@ def save(estimator, path):
     ----------
     estimator : fitted estimator
         A denoiser, a :class:`~sk_dcedenoise.fitting.ToftsTransformer`, a step of
-        :mod:`sk_dcedenoise.preprocessing`, a baseline, one of scikit-learn's StandardScaler,
-        MinMaxScaler, RobustScaler, MaxAbsScaler and PCA, a FrozenEstimator around one of these, or
-        a :class:`~sklearn.pipeline.Pipeline` of them.
+        :mod:`sk_dcedenoise.preprocessing`, a baseline, a
+        :class:`~sk_dcedenoise.semisynthetic.SemiSyntheticDenoiser` of one of these, one of
+        scikit-learn's StandardScaler, MinMaxScaler, RobustScaler, MaxAbsScaler and PCA, a
+        FrozenEstimator around one, or a :class:`~sklearn.pipeline.Pipeline` of them.
     path : path or str
         The file; one that is there is replaced once the new one is complete.
 

@@ -22,6 +22,7 @@ from ..baselines import (
 from ..denoisers._net import resolve_device
 from ..fitting import ToftsTransformer
 from ..preprocessing import CurveScaler, SignalToConcentration
+from ..semisynthetic import SemiSyntheticDenoiser, SemiSyntheticLaw
 from ._networks import describe_network, is_kept, rebuild_network
 from ._values import decode, encode
 
@@ -36,6 +37,7 @@ _LEARNED = {
     LinearMMSEDenoiser: {"coef_": "nn", "intercept_": "n"},
     PCADenoiser: {"pca_": None},
     PosteriorMeanDenoiser: {"dictionary_": "mn", "params_": None},
+    SemiSyntheticDenoiser: {"estimator_": None, "law_": None},
     StandardScaler: {"mean_": "n", "var_": "n", "scale_": "n", "n_samples_seen_": None},
     MinMaxScaler: {
         "min_": "n", "scale_": "n", "data_min_": "n", "data_max_": "n", "data_range_": "n",
@@ -140,7 +142,7 @@ def rebuild(record, arrays, absent):
     _check_names(known, params)
     params = _on_a_device_here(params, absent)
     estimator = known(**params)
-    if known is ToftsTransformer:
+    if known in (ToftsTransformer, SemiSyntheticDenoiser):
         _check_scan(estimator)
     if "n_frames" in record:
         _rebuild_fitted(estimator, record, arrays, absent)
@@ -173,6 +175,20 @@ def _set_learned(estimator, n_frames, learned, arrays, absent):
         if value is not None and shape is not None:
             _check_numbers(value, shape, lengths, name)
         setattr(estimator, name, Bunch(**value) if isinstance(value, dict) else value)
+    if isinstance(estimator, SemiSyntheticDenoiser):
+        _check_own_training(estimator, n_frames)
+
+
+def _check_own_training(denoiser, n_frames):
+    """Raise unless the trained part and the law have curves of as many frames."""
+    trained, law = denoiser.estimator_, denoiser.law_
+    if getattr(trained, "n_features_in_", None) != n_frames or not hasattr(trained, "transform"):
+        raise ValueError(f"estimator_ is no denoiser of {n_frames} frames")
+    if not isinstance(law, SemiSyntheticLaw) or law.simulator.time.shape != (n_frames,):
+        raise ValueError(f"law_ is no law of curves of {n_frames} frames")
+    pairs = law.draw(1, 0)
+    if any(curves.shape != (1, n_frames) for curves in pairs):
+        raise ValueError("law_ draws no curves")
 
 
 def _check_numbers(value, shape, lengths, name):

@@ -11,6 +11,9 @@ from ..denoisers._guard import Guard
 from ..denoisers._losses import SSDMADLoss
 from ..denoisers._noise import NoiseLaw
 from ..denoisers._units import UnitMap
+from ..semisynthetic import SemiSyntheticLaw
+from ..semisynthetic._simulator import Simulator
+from ..semisynthetic._tissue import TissueLaw
 
 _LOSSES = {
     f"torch.nn.{loss.__name__}": loss
@@ -24,9 +27,8 @@ _OPTIMIZERS = {
 _TYPES = _LOSSES | _OPTIMIZERS
 # Objects that keep each argument of their constructor under its own name.
 _OBJECTS = _LOSSES | {
-    "sk_dcedenoise.Guard": Guard,
-    "sk_dcedenoise.NoiseLaw": NoiseLaw,
-    "sk_dcedenoise.UnitMap": UnitMap,
+    f"sk_dcedenoise.{known.__name__}": known
+    for known in (Guard, NoiseLaw, UnitMap, SemiSyntheticLaw, Simulator, TissueLaw)
 }
 _NAMES = {known: name for name, known in (_TYPES | _OBJECTS).items()}
 
