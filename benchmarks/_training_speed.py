@@ -65,7 +65,7 @@ def bare(estimator, X, y, batch_size, n_epochs):
 
 def ours(name, X, y, **params):
     clock = Clock()
-    params |= {"redraw_noise": False, "validation_fraction": 0, "random_state": 0}
+    params |= {"redraw_noise": False, "validation_fraction": 0, "guard": None, "random_state": 0}
     DENOISERS[name](callbacks=[clock], **params).fit(X, y)
     return clock
 

@@ -147,9 +147,9 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
     def infer(self, x, **fit_params):
         """Run the module, each curve divided by its own root mean square if so asked."""
         if not self.scaled_per_curve_:
-            return self.module_(x)
+            return super().infer(x)
         size = _sizes(x)
-        return self.module_(x / size) * size
+        return super().infer(x / size) * size
 
     def get_loss(self, y_pred, y_true, X=None, training=False):
         """The criterion, each curve in units of its own size if so asked, so that all count."""

@@ -114,6 +114,12 @@ class DenoiserCNN(BaseDenoiser):
         Whether `fit` goes on from the weights that are there.
     device : str, default="auto"
         Device as torch spells it; ``"auto"`` takes the accelerator if there is one.
+    mixed_precision : bool, default=False
+        Whether layers compute in bfloat16; weights, loss and output stay float32. For devices that
+        are quicker at it, as GPUs are; others are slower.
+    compile : bool, default=False
+        Whether torch compiles the network, which takes up to a minute at the first batch of a kind
+        and a C++ compiler; ``compile__backend`` and so on are passed to it.
     random_state : int, RandomState instance or None, default=None
         Seed of weights, split, shuffling and noise; None takes one from the system. No global
         random state is read or changed.
@@ -200,6 +206,8 @@ class DenoiserCNN(BaseDenoiser):
         callbacks=None,
         warm_start=False,
         device="auto",
+        mixed_precision=False,
+        compile=False,
         random_state=None,
         verbose=0,
         **skorch_params,
@@ -221,6 +229,8 @@ class DenoiserCNN(BaseDenoiser):
             callbacks=callbacks,
             warm_start=warm_start,
             device=device,
+            mixed_precision=mixed_precision,
+            compile=compile,
             random_state=random_state,
             verbose=verbose,
             **skorch_params,

@@ -19,7 +19,7 @@ from ..baselines import (
     ToftsResimulator,
     WaveletDenoiser,
 )
-from ..denoisers._net import resolve_device
+from ..denoisers._skorch import resolve_device
 from ..fitting import ToftsTransformer
 from ..preprocessing import CurveScaler, SignalToConcentration
 from ..semisynthetic import SemiSyntheticDenoiser, SemiSyntheticLaw
