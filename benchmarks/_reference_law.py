@@ -44,7 +44,8 @@ def trained(name, n_pairs, folder):
     """Return a network with its defaults, trained on so many pairs; kept in a folder if given."""
     path = None if folder is None else Path(folder) / f"{name}_{n_pairs}.sdd"
     if path is not None and path.exists():
-        return persistence.load(path)
+        kept = persistence.load(path)
+        return kept.set_params(guard=type(kept)().guard)
     estimator = getattr(denoisers, f"Denoiser{name}")(random_state=0)
     estimator.fit(*make_dce_curves(n_pairs, random_state=0))
     if path is not None:

@@ -36,7 +36,7 @@ FIT = ToftsTransformer(
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=NAMES, default=["CNN", "VanillaNL"])
-    parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--models", help="folder of trained networks, read and written")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -107,7 +107,7 @@ def measure(law, level, network, dictionary):
         "noisy": noisy,
         "limit": limit.fit(dictionary, dictionary).transform(noisy),
         "CNN": network.set_params(guard=None).transform(noisy),
-        "CNN, guarded": network.set_params(guard=0.12).transform(noisy),
+        "CNN, guarded": network.set_params(guard=DenoiserCNN().guard).transform(noisy),
         "Tofts fit with delay": fitted.inverse_transform(fitted.transform(noisy)),
         "PCA, best rank": best_pca(noisy, clean, dictionary),
     }

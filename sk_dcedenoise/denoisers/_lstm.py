@@ -63,7 +63,7 @@ class DenoiserLSTM(BaseDenoiser):
     redraw_noise : bool, default=True
         Whether every pass over the training curves gets fresh noise, by the law learned from
         ``X - y`` (level, dependence on amplitude, correlation in time), instead of that of X.
-    guard : float or None, default=0.12
+    guard : float or None, default=0.15
         Share of curves like those of training that are not, or not wholly, trusted to the network:
         whose removed part is odder than that of all others at their noise. Such curves get the
         data instead, with the noise outside the space of clean curves taken out; so do curves that
@@ -174,7 +174,7 @@ class DenoiserLSTM(BaseDenoiser):
         bidirectional=True,
         scale="global",
         redraw_noise=True,
-        guard=0.12,
+        guard=0.15,
         criterion=nn.MSELoss,
         optimizer=torch.optim.Adam,
         lr=3e-3,
