@@ -131,6 +131,17 @@ def test_copies_draw_and_denoise_alike(fitted, how):
     np.testing.assert_array_equal(copied.law_.draw(9, 3)[0], fitted.law_.draw(9, 3)[0])
 
 
+def test_it_asks_its_estimator_which_curves_are_explained(fitted):
+    guarded = denoiser(clone(SMALL).set_params(max_steps=200)).fit(X)
+    inner = guarded.estimator_
+    assert np.array_equal(guarded.score_samples(X[:50]), inner.score_samples(X[:50]))
+    assert np.array_equal(guarded.fell_back(X[:50]), inner.fell_back(X[:50]))
+    assert guarded.fell_back(X[:, ::-1]).mean() > 0.9
+    assert not hasattr(fitted, "score_samples")
+    assert not hasattr(fitted, "fell_back")
+    assert hasattr(SemiSyntheticDenoiser(time=TIME), "fell_back")
+
+
 def test_score_is_that_of_the_clean_curves_or_of_the_learned_law(fitted):
     square = ((fitted.transform(X) - Y) ** 2).sum()
     assert fitted.score(X, Y) == pytest.approx(1 - square / ((Y - Y.mean(axis=0)) ** 2).sum())

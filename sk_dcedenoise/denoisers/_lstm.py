@@ -79,7 +79,7 @@ class DenoiserLSTM(BaseDenoiser):
         Curves per optimiser step.
     max_epochs : int, default=None
         Passes over the training curves; None takes as many as `max_steps` steps need.
-    max_steps : int, default=6000
+    max_steps : int, default=10000
         Optimiser steps, where `max_epochs` is None.
     max_seconds : float, default=None
         Wall time after which training ends, the learning rate having come down by then; the result
@@ -180,7 +180,7 @@ class DenoiserLSTM(BaseDenoiser):
         lr=3e-3,
         batch_size=32,
         max_epochs=None,
-        max_steps=6_000,
+        max_steps=10000,
         max_seconds=None,
         gradient_clip=1.0,
         validation_fraction=0.1,

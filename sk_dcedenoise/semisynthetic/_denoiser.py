@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, clone
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._validation import check_finite_curves, check_whole_number
@@ -11,6 +12,17 @@ from ..denoisers import DenoiserVanillaNL
 from ._law import kinetic_model, learn_law
 
 _DTYPES = [np.float64, np.float32]
+
+
+def _its_estimator_has(name):
+    """Whether the estimator, fitted or not, has a method."""
+
+    def check(self):
+        inner = getattr(self, "estimator_", self.estimator)
+        getattr(DenoiserVanillaNL if inner is None else inner, name)
+        return True
+
+    return check
 
 
 class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -184,6 +196,40 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         X = self._check_curves(X, reset=False)
         return np.asarray(self.estimator_.transform(X))
+
+    @available_if(_its_estimator_has("score_samples"))
+    def score_samples(self, X):
+        """Tell how well the trained estimator explains each curve.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves in mM.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_curves,)
+            As :meth:`~sk_dcedenoise.denoisers.DenoiserVanillaNL.score_samples` counts: near 0 for
+            curves unlike all that it was trained on.
+        """
+        check_is_fitted(self)
+        return self.estimator_.score_samples(self._check_curves(X, reset=False))
+
+    @available_if(_its_estimator_has("fell_back"))
+    def fell_back(self, X):
+        """Tell which curves the guard of the trained estimator takes from the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves in mM.
+
+        Returns
+        -------
+        mask : ndarray of shape (n_curves,), bool
+        """
+        check_is_fitted(self)
+        return self.estimator_.fell_back(self._check_curves(X, reset=False))
 
     def predict(self, X):
         """Denoise curves; the same as :meth:`transform`.
