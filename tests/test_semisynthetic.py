@@ -84,8 +84,10 @@ def test_scikit_learn_checks(estimator, check):
 
 
 def test_is_cloned_searched_and_stands_in_a_pipeline():
+    # Without the guard, which makes up for a network that has hardly learned.
+    unguarded = clone(SMALL).set_params(guard=None)
     search = GridSearchCV(
-        make_pipeline(denoiser(SMALL, n_pairs=500)),
+        make_pipeline(denoiser(unguarded, n_pairs=500)),
         {"semisyntheticdenoiser__estimator__max_steps": [1, 150]},
         cv=2,
         error_score="raise",
@@ -136,7 +138,8 @@ def test_it_asks_its_estimator_which_curves_are_explained(fitted):
     inner = guarded.estimator_
     assert np.array_equal(guarded.score_samples(X[:50]), inner.score_samples(X[:50]))
     assert np.array_equal(guarded.fell_back(X[:50]), inner.fell_back(X[:50]))
-    assert guarded.fell_back(X[:, ::-1]).mean() > 0.9
+    assert guarded.fell_back(X[:, ::-1]).mean() > 0.5
+    assert guarded.fell_back(X).mean() < 0.2
     assert not hasattr(fitted, "score_samples")
     assert not hasattr(fitted, "fell_back")
     assert hasattr(SemiSyntheticDenoiser(time=TIME), "fell_back")
