@@ -80,7 +80,7 @@ def settings_of(free, n_steps, functions):
     basis = free.basis.numpy().T
     ladder = (
         np.ascontiguousarray(np.pad(basis, ((0, 0), (0, -basis.shape[1] % BLOCK)))),
-        free.plasma.numpy(),
+        free.plasma.numpy() * kind(free.has_plasma),
         np.arange(nodes.size, dtype=kind),
         *(np.ascontiguousarray(part, dtype=kind) for part in even_and_odd(monomials(nodes.half))),
         np.arange(2 * nodes.half + 1, dtype=kind),
