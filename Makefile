@@ -32,5 +32,5 @@ $(STAMP): pyproject.toml constraints.txt
 	sys.version.split()[0] + ", but expected 3.11 or newer: make demo PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-	--no-compile -c constraints.txt -e '.[plots,nifti,scale,tests]'
+	--no-compile -c constraints.txt -e '.[plots,nifti,compiled,scale,tests]'
 	@touch $(STAMP)

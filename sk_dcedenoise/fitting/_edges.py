@@ -37,7 +37,7 @@ class EdgeSearch:
         self.free, self.nodes, self.box = free, free.nodes, free.box
         self.send, self.device = free.send, device
         self.climb = Climber(self.nodes, free.dtype, free.device, more_steps=4)
-        norm = np.sqrt(free.length**2 + free.energy * free.share**2)
+        self.norm = norm = np.sqrt(free.length**2 + free.energy * free.share**2)
         most = self.nodes.kep_of(np.arange(self.nodes.size)) * self.box.ve[1]
         with np.errstate(divide="ignore", invalid="ignore"):
             along, across = free.length / norm, free.energy * free.share / norm

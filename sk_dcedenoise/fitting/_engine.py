@@ -11,41 +11,53 @@ from ._varpro import FreeSearch
 from ._workers import run_chunks
 
 # Curves of a chunk in the second pass, which keeps several numbers for each curve and rung.
-_EDGE_CHUNK = 4096
+_EDGE_CHUNK, _ANY = 4096, 2**62
 # Values of the largest array of a chunk in the exact pass.
 _EXACT_VALUES = 2**18
 
 
-def fit_curves(X, protocol, curve_weights, dtype, device, chunk_size, write):
+def fit_curves(X, protocol, curve_weights, searches, device, chunk_size, write):
     """Fit every row of `X` and hand each batch to ``write(rows, curves, weights, fit)``.
 
     The first pass finds the free optima of all curves, the second the optima on edges of the box,
-    and the last does the rest: missing frames, weights of a curve's own, corners. `weights` is
-    None where the curves of a batch share those of the protocol.
+    and the last does the rest: missing frames, weights of a curve's own, corners. `searches` makes
+    the first two. `weights` is None where the curves of a batch share those of the protocol.
     """
-    rows = np.arange(len(X))
+    rows = None
     if curve_weights is None and not protocol.fits_delay and protocol.model != "patlak":
-        free = protocol.cached(FreeSearch, dtype, device)
-        rows = _quick_pass(X, rows, free, chunk_size, write)
-        if len(rows):
-            edges = protocol.cached(EdgeSearch, device)
-            rows = _quick_pass(X, rows, edges, min(chunk_size, _EDGE_CHUNK), write)
+        for make, settings, most in searches:
+            if rows is None or len(rows):
+                search = protocol.cached(make, *settings)
+                rows = _quick_pass(X, rows, search, min(chunk_size, most), write)
+    rows = np.arange(len(X)) if rows is None else rows
     if len(rows):
         _exact_pass(X, rows, protocol, curve_weights, device, write)
 
 
+def quick_searches(dtype, device, compiled):
+    """The two quick searches as (class, settings, most curves of a chunk)."""
+    if compiled:
+        # Only here, because this needs numba.
+        from ._compiled import CompiledEdges, CompiledFree
+
+        return (CompiledFree, (dtype,), _ANY), (CompiledEdges, (), _ANY)
+    return (FreeSearch, (dtype, device), _ANY), (EdgeSearch, (device,), _EDGE_CHUNK)
+
+
 def _quick_pass(X, rows, search, chunk_size, write):
-    """Fit rows, write them, and return those whose optimum was not found."""
+    """Fit rows (None: all), write them, and return those whose optimum was not found."""
 
     def fit_chunk(part):
         # All rows in order: a view instead of a copy.
-        select = slice(part[0], part[-1] + 1) if len(rows) == len(X) else part
+        select = part if rows is None else rows[part]
         curves = search.send(X[select])
         fit, found = search(curves)
         write(select, curves, None, fit)
-        return part[(~found).cpu().numpy()]
+        left = np.flatnonzero(~found.cpu().numpy())
+        return left + part.start if rows is None else select[left]
 
-    return np.concatenate(run_chunks(fit_chunk, _chunks(rows, chunk_size), search.device))
+    n_rows = len(X) if rows is None else len(rows)
+    return np.concatenate(run_chunks(fit_chunk, _chunks(n_rows, chunk_size), search.device))
 
 
 def _exact_pass(X, rows, protocol, curve_weights, device, write):
@@ -53,6 +65,7 @@ def _exact_pass(X, rows, protocol, curve_weights, device, write):
     search = _exact_search(protocol, device)
 
     def fit_chunk(part):
+        part = rows[part]
         curves = torch.tensor(X[part], device=device, dtype=torch.float64)
         given = None if curve_weights is None else curve_weights[part]
         for which, weights in _by_weights(curves, protocol.weights, given):
@@ -61,11 +74,11 @@ def _exact_pass(X, rows, protocol, curve_weights, device, write):
             fit.blank(~_is_fittable(some, protocol, weights))
             write(part[which.cpu().numpy()], some, weights, fit)
 
-    run_chunks(fit_chunk, _chunks(rows, max(64, _EXACT_VALUES // search.width)), device)
+    run_chunks(fit_chunk, _chunks(len(rows), max(64, _EXACT_VALUES // search.width)), device)
 
 
-def _chunks(rows, size):
-    return (rows[begin : begin + size] for begin in range(0, len(rows), size))
+def _chunks(n_rows, size):
+    return (slice(begin, begin + size) for begin in range(0, n_rows, size))
 
 
 def _exact_search(protocol, device):

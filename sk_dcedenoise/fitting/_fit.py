@@ -29,10 +29,8 @@ class Fit:
 
     def parameters(self, box):
         """All parameters by name."""
-        ve = self.ktrans / self.kep
-        nothing = self.ktrans == 0
-        if nothing.any():
-            ve = ve.masked_fill_(nothing, box.ve[0])
+        # Where nothing enters the tissue, zero over zero is to be zero.
+        ve = self.ktrans / self.kep.clip(min=torch.finfo(self.kep.dtype).tiny)
         return {
             "Ktrans": self.ktrans,
             "ve": ve.clip_(*box.ve),
