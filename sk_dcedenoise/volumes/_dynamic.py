@@ -9,7 +9,7 @@ from sk_dcedenoise.volumes._file import read_image, read_sidecar
 # How NIfTI names units of time, and what they are in seconds.
 _SECONDS = {"sec": 1.0, "msec": 1e-3, "usec": 1e-6}
 # Medians of frame spacing that are taken for seconds.
-_SPACING = 0.05, 600.0
+_SPACING = 0.1, 600.0
 
 
 class DynamicVolume:
