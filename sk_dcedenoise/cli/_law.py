@@ -6,7 +6,8 @@ import numpy as np
 
 from sk_dcedenoise.aif import plasma_curve
 from sk_dcedenoise.convolution import exponential_convolution
-from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.datasets import add_noise, make_dce_curves
+from sk_dcedenoise.tofts import extended_tofts
 
 # Delays that the wide law draws by itself, in s.
 WIDE_DELAYS = 0.0, 12.0
@@ -67,7 +68,8 @@ def find_delays(curves, time, nodes):
     """Return the bolus delays that curves show, or None if they show none.
 
     The model is fitted at one delay after the other. Only curves that rule out three quarters of
-    the delays have a say: a slow, noisy rise is fitted well by any.
+    the delays have a say, since a slow, noisy rise is fitted well by any; and of those the half
+    that leaves the fewest, since the errors of the others would widen the range.
 
     Parameters
     ----------
@@ -88,15 +90,17 @@ def find_delays(curves, time, nodes):
     half_frame = np.median(np.diff(time)) / 2
     delays = np.arange(-lead, lag, max(half_frame / 2, (lead + lag) / _SEARCHED_DELAYS))
     misfit = np.array([_misfit(curves, time - delay, nodes) for delay in delays])
-    decided = (misfit <= _RULED_OUT * misfit.min(axis=0)).mean(axis=0) < 0.25
+    left = (misfit <= _RULED_OUT * misfit.min(axis=0)).mean(axis=0)
+    decided = left < 0.25
     if decided.sum() < max(0.02 * len(curves), 1):
         return None
+    decided &= left <= np.median(left[decided])
     low, high = np.percentile(delays[misfit.argmin(axis=0)[decided]], [5, 95])
     return max(float(low - half_frame), -lead), float(high + half_frame)
 
 
 def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
-    """Draw pairs from the wide law, its delays and amplitudes widened to those of curves.
+    """Draw pairs from the wide law, with the delays of curves, and amplitudes that cover theirs.
 
     Parameters
     ----------
@@ -126,11 +130,14 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
         If the curves are so weak or so strong that their unit must be another.
     """
     rng = np.random.RandomState(seed)
-    parts = [
-        make_dce_curves(n, time=time - start, aif=nodes, law="wide", random_state=rng)
-        for n, start in _starts(n_pairs, delays)
-    ]
-    X_noisy, y_clean = (np.concatenate(part) for part in zip(*parts, strict=True))
+    # Two frames are enough where only parameters are asked for.
+    drawn = make_dce_curves(
+        n_pairs, time=time[:2], aif=nodes, law="wide", random_state=rng, return_params=True
+    )[2]
+    delay = rng.uniform(*delays, n_pairs)
+    y_clean = extended_tofts(time, drawn.Ktrans, drawn.ve, drawn.vp, aif=nodes, delay=delay)
+    y_clean *= drawn.aif_scale[:, np.newaxis]
+    X_noisy = add_noise(y_clean, drawn.noise_level, random_state=rng)
     # A factor on a whole curve is one on the AIF: flow into the slice and partial volume make it
     # as uncertain as that. The strongest percent of curves are taken for artefacts.
     strongest = (np.percentile(c.max(axis=1), 99) for c in (curves, y_clean))
@@ -143,15 +150,6 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
     stretch = max(strength, 1.0)
     factor = stretch ** rng.uniform(size=(n_pairs, 1))
     return X_noisy * factor, y_clean * factor, stretch
-
-
-def _starts(n_pairs, delays):
-    """Numbers of curves, and the delay from which the wide law counts its own for them."""
-    low, high = delays
-    width = WIDE_DELAYS[1] - WIDE_DELAYS[0]
-    starts = np.linspace(low, max(low, high - width), max(math.ceil((high - low) / width), 1))
-    shares = np.diff(np.linspace(0, n_pairs, len(starts) + 1).astype(int))
-    return [(int(n), start) for n, start in zip(shares, starts, strict=True) if n]
 
 
 def _misfit(curves, time, nodes):

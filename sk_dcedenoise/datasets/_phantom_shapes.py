@@ -34,6 +34,7 @@ def phantom_labels(shape):
     labels = np.zeros(shape, dtype=np.int16)
     for name, centre, half in _SHAPES:
         places = zip(axes, centre, half, strict=True)
-        inside = sum(((axis - middle) / size) ** 2 for axis, middle, size in places) <= 1.0
-        labels[inside] = names.index(name)
+        radius = sum(((axis - middle) / size) ** 2 for axis, middle, size in places)
+        # However coarse the grid, the voxel nearest to a shape's middle belongs to it.
+        labels[radius <= max(1.0, radius.min())] = names.index(name)
     return labels, names

@@ -14,7 +14,7 @@ class ParameterMapDisplay:
     """Maps of parameters: a row of panels per slice, a column and a colour scale per parameter.
 
     The scale of Ktrans, kep, ve, vp and of all else that has no sign begins at zero and ends where
-    one voxel in fifty lies higher; such voxels have the last colour. A delay's is symmetric
+    one voxel in a hundred lies higher; such voxels have the last colour. A delay's is symmetric
     around zero. Voxels without a value are left blank.
 
     Parameters
@@ -136,9 +136,9 @@ class ParameterMapDisplay:
 
     def _draw(self, panel, name, z):
         low, high = self.ranges[name]
-        colors = _SIGNED_COLORS if low < 0 else _COLORS
+        colors, beyond = (_SIGNED_COLORS, "both") if low < 0 else (_COLORS, "max")
         image = draw_slice(panel, self.maps[name][..., z], cmap=colors, vmin=low, vmax=high)
-        bar = panel.figure.colorbar(image, ax=panel, shrink=0.85, extend="max")
+        bar = panel.figure.colorbar(image, ax=panel, shrink=0.85, extend=beyond)
         bar.ax.tick_params(labelsize="x-small")
         bar.locator = _few_ticks()
         bar.update_ticks()
@@ -152,7 +152,7 @@ def color_range(name, values):
     if name.startswith("delay") and not name.endswith("_se"):
         end = np.percentile(np.abs(known), 98) if known.size else 1.0
         return -(end or 1.0), end or 1.0
-    high = np.percentile(known, 98) if known.size else 1.0
+    high = np.percentile(known, 99) if known.size else 1.0
     return 0.0, high if high > 0 else 1.0
 
 
