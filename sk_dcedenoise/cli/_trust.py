@@ -3,6 +3,8 @@
 import numpy as np
 from scipy.stats import f as f_distribution
 
+from sk_dcedenoise.fitting import FitStatus
+
 # A change that noise alone would exceed this often is as it should be.
 _USUAL = 0.05
 
@@ -15,7 +17,8 @@ def guard(denoiser, noisy, denoised, kinetic, columns):
     right, it differs from that fit by no more than noise in as many directions as the model has
     parameters. The ratio of that difference per parameter to the residual variance then follows an
     F distribution. Trust is the probability of a larger ratio, divided by 0.05 and cut at 1; below
-    1, the curve is blended with the noisy one by that share.
+    1, the curve is blended with the noisy one by that share. A curve without enhancement stays as
+    it is.
 
     Parameters
     ----------
@@ -39,7 +42,8 @@ def guard(denoiser, noisy, denoised, kinetic, columns):
     left = noisy.shape[1] - kinetic.n_params
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = moved / columns["residual_std"] ** 2
-    # Without residuals, as for a voxel of zeros, nothing may move at all.
-    ratio = np.where(np.isfinite(ratio), ratio, np.where(moved > 0, np.inf, 0.0))
+    # Where there is no enhancement, or nothing but the model's curve, nothing may move at all.
+    still = (columns["status"] & FitStatus.NO_SIGNAL > 0) | ~np.isfinite(ratio)
+    ratio = np.where(still, np.where(moved > 0, np.inf, 0.0), ratio)
     trust = np.minimum(f_distribution.sf(ratio, kinetic.n_params, left) / _USUAL, 1.0)
     return noisy + trust[:, None] * (denoised - noisy), trust
