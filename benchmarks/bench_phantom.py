@@ -10,6 +10,7 @@ The network is trained in the first run and used again for the other levels of n
 """
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from _report import markdown, write
 
 from sk_dcedenoise.cli import main as command
 from sk_dcedenoise.datasets import make_dce_phantom
+from sk_dcedenoise.persistence import load
 from sk_dcedenoise.volumes import save_phantom
 
 SHAPE = (128, 128, 8)
@@ -44,10 +46,19 @@ def main():
             found, maps = measure(folder, shape, noise, denoiser, arguments)
             rows += found
             denoiser = denoiser or maps / "denoiser.safetensors"
+        training = trained(denoiser)
     if arguments.quick:
         print(table(rows))
         return
-    write("phantom", rows, table(rows), shape=shape, steps=arguments.steps)
+    write("phantom", rows, table(rows), shape=shape, training=training)
+
+
+def trained(denoiser):
+    """What the run that trained a denoiser says of it."""
+    settings = json.loads(denoiser.with_name("run.json").read_text())["settings"]
+    epochs = len(load(denoiser).history)
+    keys = ("pairs", "steps", "seconds", "seed", "delays")
+    return {key: settings[key] for key in keys} | {"epochs": epochs}
 
 
 def measure(folder, shape, noise, denoiser, arguments):
@@ -90,9 +101,11 @@ def errors(phantom, maps, noise, region, where):
             row[f"{name}_rmse_{key}"] = float(np.sqrt(np.mean(miss**2)))
             row[f"{name}_median_error_{key}"] = float(np.median(np.abs(miss)))
             row[f"{name}_bias_{key}"] = float(miss.mean() / truth.mean())
-    miss = opened(maps, "Ktrans_undenoised", where) - phantom.maps.Ktrans[where]
-    ratio = np.abs(miss) / opened(maps, "Ktrans_se", where)
-    row["Ktrans_within_two_se"] = float(np.mean(ratio[np.isfinite(ratio)] < 2.0))
+    error = opened(maps, "Ktrans_se", where)
+    for key, stem in (("denoised", "Ktrans"), ("measured", "Ktrans_undenoised")):
+        miss = np.abs(opened(maps, stem, where) - phantom.maps.Ktrans[where])
+        known = np.isfinite(error)
+        row[f"Ktrans_within_two_se_{key}"] = float(np.mean((miss < 2 * error)[known]))
     return row
 
 
@@ -103,11 +116,14 @@ def opened(maps, name, where):
 def table(rows):
     header = "noise|region|relative noise|trusted|Ktrans error|ve error|vp error"
     header += "|Ktrans, median error|bias of mean Ktrans: measured|denoised"
+    header += "|within 2 standard errors: measured|denoised"
     lines = []
     for row in rows:
         ratios = (row[f"{name}_rmse_denoised"] / row[f"{name}_rmse_measured"] for name in NAMES)
         median = row["Ktrans_median_error_denoised"] / row["Ktrans_median_error_measured"]
-        biases = (f"{row[f'Ktrans_bias_{key}']:+.1%}" for key in ("measured", "denoised"))
+        keys = ("measured", "denoised")
+        biases = (f"{row[f'Ktrans_bias_{key}']:+.1%}" for key in keys)
+        covered = (f"{row[f'Ktrans_within_two_se_{key}']:.0%}" for key in keys)
         lines.append(
             [
                 f"{row['noise_mM']:g} mM",
@@ -116,6 +132,7 @@ def table(rows):
                 f"{row['trusted']:.1%}",
                 *(f"{ratio:.2f}" for ratio in [*ratios, median]),
                 *biases,
+                *covered,
             ]
         )
     note = (

@@ -3,15 +3,22 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from gzip import decompress as gunzip
 
+import nibabel
 import pytest
+from numpy.testing import assert_array_equal
 
+from sk_dcedenoise.cli import main
 from sk_dcedenoise.cli._write import output_folder
+from sk_dcedenoise.datasets import make_dce_phantom
+from sk_dcedenoise.volumes import save_phantom
 
 FILES = [f"map_{i}.bin" for i in range(6)]
 
@@ -95,6 +102,40 @@ def test_kills_at_random_moments(folder):
     write(7)
     assert run_of(folder / "out") == 7
     assert [path.name for path in folder.iterdir()] == ["out"], "leftovers of killed runs"
+
+
+def test_a_killed_command_runs_again(folder):
+    (folder / "scan").mkdir()
+    save_phantom(make_dce_phantom((16, 16, 1), random_state=0), folder / "scan")
+    arguments = [
+        "scan/phantom.nii.gz",
+        "--aif",
+        "scan/aif.csv",
+        "--delay",
+        "0",
+        "0",
+        "--out",
+        "maps",
+    ]
+    command = [sys.executable, "-m", "sk_dcedenoise", "fit", *arguments]
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    took = time.monotonic() - started
+    whole = {path.name: path.read_bytes() for path in (folder / "maps").glob("*.nii.gz")}
+    shutil.rmtree(folder / "maps")
+    for share in (0.6, 0.9):
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, start_new_session=True, **quiet)
+        time.sleep(share * took)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if (folder / "maps").exists():
+            assert {path.name for path in (folder / "maps").glob("*.nii.gz")} == set(whole)
+    assert main(["fit", *arguments]) == 0
+    for name in whole:
+        again = nibabel.load(folder / "maps" / name).get_fdata()
+        assert_array_equal(again, nibabel.Nifti1Image.from_bytes(gunzip(whole[name])).get_fdata())
+    assert sorted(path.name for path in folder.iterdir()) == ["maps", "scan"]
 
 
 @pytest.mark.parametrize("earlier", [False, True])
