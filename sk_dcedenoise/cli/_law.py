@@ -120,7 +120,7 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
     Returns
     -------
     X_noisy, y_clean : ndarray of shape (n_pairs, n_times)
-        Pairs in mM, with noise of 1 to 50 % of each curve's mean.
+        Pairs in mM, with the noise of the curves at hand, within a factor of two.
     stretch : float
         Largest factor on an amplitude; 1 where the law was strong enough.
 
@@ -137,7 +137,6 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
     delay = rng.uniform(*delays, n_pairs)
     y_clean = extended_tofts(time, drawn.Ktrans, drawn.ve, drawn.vp, aif=nodes, delay=delay)
     y_clean *= drawn.aif_scale[:, np.newaxis]
-    X_noisy = add_noise(y_clean, drawn.noise_level, random_state=rng)
     # A factor on a whole curve is one on the AIF: flow into the slice and partial volume make it
     # as uncertain as that. The strongest percent of curves are taken for artefacts.
     strongest = (np.percentile(c.max(axis=1), 99) for c in (curves, y_clean))
@@ -148,8 +147,44 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
             "wide law with this AIF, but expected 0.001 to 100: give curves and AIF in mM."
         )
     stretch = max(strength, 1.0)
-    factor = stretch ** rng.uniform(size=(n_pairs, 1))
-    return X_noisy * factor, y_clean * factor, stretch
+    y_clean *= stretch ** rng.uniform(size=(n_pairs, 1))
+    size = np.abs(y_clean).mean(axis=1)
+    size = np.maximum(size, 1e-6 * size.max())  # of a bolus that the scan does not reach
+    level, exponent = noise_of(curves)
+    # Noise differs between tissues, coils and frames.
+    noise = level * size**exponent * np.exp(rng.uniform(-0.7, 0.7, n_pairs))
+    relative = np.clip(noise / size, 1e-3, 10.0)
+    return add_noise(y_clean, relative, random_state=rng), y_clean, stretch
+
+
+def noise_of(curves):
+    """Level and exponent of noise in curves: its standard deviation is level * size**exponent.
+
+    A scanner's noise is of one size everywhere, exponent 0, so that weak curves are the noisy
+    ones, and a network that has seen this takes a noisy curve for a weak one. In concentrations
+    computed from signals, strong enhancement is noisier.
+
+    Parameters
+    ----------
+    curves : ndarray of shape (n_curves, n_times)
+        Noisy curves in mM.
+
+    Returns
+    -------
+    level : float
+    exponent : float
+        From 0 to 1; size is the mean of a curve.
+    """
+    # Second differences have six times the variance of white noise; the median of their absolute
+    # values is blind to the few frames where the bolus passes.
+    bends = np.median(np.abs(np.diff(curves, n=2, axis=1)), axis=1)
+    noise, size = bends / (0.6745 * np.sqrt(6.0)), np.abs(curves.mean(axis=1))
+    known = (noise > 0) & (size > 0.5 * noise)
+    if known.sum() < 20:
+        return float(np.median(noise)), 0.0
+    x, y = np.log(size[known]), np.log(noise[known])
+    exponent = np.clip(np.cov(x, y)[0, 1] / max(x.var(), 1e-6), 0.0, 1.0)
+    return float(np.exp(np.median(y - exponent * x))), float(exponent)
 
 
 def _misfit(curves, time, nodes):

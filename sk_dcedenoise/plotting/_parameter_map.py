@@ -4,7 +4,13 @@ import numpy as np
 
 from sk_dcedenoise.masking import volume_from_curves
 from sk_dcedenoise.plotting._axes import panels, parameter_label
-from sk_dcedenoise.plotting._slices import check_maps, chosen_slices, draw_slice, hide_frame
+from sk_dcedenoise.plotting._slices import (
+    check_maps,
+    chosen_slices,
+    draw_slice,
+    frame_of,
+    hide_frame,
+)
 
 # Sequential and even in lightness; kinetic parameters begin at zero. A delay has two sides.
 _COLORS, _SIGNED_COLORS = "viridis", "RdBu_r"
@@ -14,8 +20,9 @@ class ParameterMapDisplay:
     """Maps of parameters: a row of panels per slice, a column and a colour scale per parameter.
 
     The scale of Ktrans, kep, ve, vp and of all else that has no sign begins at zero and ends where
-    one voxel in a hundred lies higher; such voxels have the last colour. A delay's is symmetric
-    around zero. Voxels without a value are left blank.
+    one voxel in a hundred lies higher, or at twice what one in twenty exceeds; such voxels have the
+    last colour. A delay's is symmetric around zero. Voxels without a value are left blank, margins
+    without any are cut off.
 
     Parameters
     ----------
@@ -125,6 +132,7 @@ class ParameterMapDisplay:
         n_columns = len(self.names)
         self.axes_ = panels(len(self.slices) * n_columns, ax, n_columns=n_columns, size=(2.6, 2.3))
         self.figure_ = self.axes_[0].figure
+        self._frame = frame_of(self.maps)
         self.ranges = {name: color_range(name, self.maps[name]) for name in self.names}
         self.ranges |= {name: tuple(ranges[name]) for name in self.names if name in (ranges or {})}
         for row, z in enumerate(self.slices):
@@ -143,7 +151,7 @@ class ParameterMapDisplay:
         bar.locator = _few_ticks()
         bar.update_ticks()
         panel.set_title(parameter_label(name), fontsize="medium")
-        hide_frame(panel)
+        hide_frame(panel, self._frame)
 
 
 def color_range(name, values):
@@ -152,7 +160,8 @@ def color_range(name, values):
     if name.startswith("delay") and not name.endswith("_se"):
         end = np.percentile(np.abs(known), 98) if known.size else 1.0
         return -(end or 1.0), end or 1.0
-    high = np.percentile(known, 99) if known.size else 1.0
+    # A lesion may be one voxel in thirty, and so may wild fits, which lie much farther out.
+    high = min(np.percentile(known, 99), 2 * np.percentile(known, 95)) if known.size else 1.0
     return 0.0, high if high > 0 else 1.0
 
 

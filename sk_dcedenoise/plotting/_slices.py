@@ -42,7 +42,19 @@ def draw_slice(panel, values, **style):
     return panel.imshow(values, origin="lower", interpolation="nearest", **style)
 
 
-def hide_frame(panel):
-    """Leave out ticks and frame: voxel numbers tell nothing."""
-    panel.set(xticks=[], yticks=[])
+def frame_of(maps, margin=2):
+    """Ends of x and y, in voxels, that hold all values of maps."""
+    known = np.any([np.isfinite(m).any(axis=2) for m in maps.values()], axis=0)
+    if not known.any():
+        known[:] = True
+    ends = []
+    for axis, size in ((1, known.shape[0]), (0, known.shape[1])):
+        there = np.flatnonzero(known.any(axis=axis))
+        ends.append((max(there[0] - margin, 0) - 0.5, min(there[-1] + margin, size - 1) + 0.5))
+    return tuple(ends)
+
+
+def hide_frame(panel, ends):
+    """Show the voxels between ends of x and y, without ticks and frame."""
+    panel.set(xticks=[], yticks=[], xlim=ends[0], ylim=ends[1])
     panel.spines[:].set_visible(False)

@@ -4,7 +4,13 @@ import numpy as np
 
 from sk_dcedenoise.masking import volume_from_curves
 from sk_dcedenoise.plotting._axes import panels
-from sk_dcedenoise.plotting._slices import check_maps, chosen_slices, draw_slice, hide_frame
+from sk_dcedenoise.plotting._slices import (
+    check_maps,
+    chosen_slices,
+    draw_slice,
+    frame_of,
+    hide_frame,
+)
 
 
 class TrustMapDisplay:
@@ -117,7 +123,7 @@ class TrustMapDisplay:
         for panel, z in zip(self.axes_, self.slices, strict=True):
             image = draw_slice(panel, self.trust[..., z], cmap="cividis", vmin=0.0, vmax=1.0)
             panel.set_title(f"slice {z}", fontsize="small")
-            hide_frame(panel)
+            hide_frame(panel, frame_of({"trust": self.trust}))
         bar = self.figure_.colorbar(image, ax=list(self.axes_), shrink=0.85, ticks=[0, 0.5, 1])
         bar.set_label("trust", fontsize="small")
         bar.ax.tick_params(labelsize="x-small")
