@@ -11,9 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from sk_dcedenoise.aif import aif_parker
 from sk_dcedenoise.cli import main
-from sk_dcedenoise.cli._law import covering_pairs, find_delays, plasma_nodes
+from sk_dcedenoise.cli._law import covering_pairs, find_delays, noise_of, plasma_nodes
 from sk_dcedenoise.cli._read import read_aif, read_curves, read_time
-from sk_dcedenoise.cli._write import output_folder
 from sk_dcedenoise.datasets import make_dce_curves
 
 TINY = ["--pairs", "300", "--steps", "3"]
@@ -56,7 +55,11 @@ def demo_errors(out):
 
 
 def test_demo_writes_a_table_and_a_figure(demo):
-    assert sorted(path.name for path in demo.iterdir()) == ["figure.png", "table.csv"]
+    assert sorted(path.name for path in demo.iterdir()) == [
+        "figure.png",
+        "run.json",
+        "table.csv",
+    ]
     assert (demo / "figure.png").read_bytes().startswith(b"\x89PNG")
     header = read_csv(demo / "table.csv")[0]
     assert header == ["method", "curve_rmse_mM", "Ktrans_rmse_per_min", "ve_rmse", "vp_rmse"]
@@ -102,6 +105,7 @@ def test_denoise_writes_curves_parameters_and_a_figure(scan, folder, capsys):
         "figure.png",
         "parameters.csv",
         "parameters_undenoised.csv",
+        "run.json",
     ]
     with np.load(out / "curves.npz") as file:
         assert_array_equal(file["noisy"], scan)
@@ -113,7 +117,7 @@ def test_denoise_writes_curves_parameters_and_a_figure(scan, folder, capsys):
     assert_array_equal(np.array(rows, dtype=float), denoised)
     for name in ("parameters", "parameters_undenoised"):
         header, rows = read_csv(out / f"{name}.csv")
-        assert header == ["Ktrans", "ve", "vp", "delay"]
+        assert header[:4] == ["Ktrans", "ve", "vp", "delay"]
         assert np.isfinite(np.array(rows, dtype=float)).all()
         assert len(rows) == len(scan)
     assert "Bolus delays from" in capsys.readouterr().out
@@ -167,7 +171,8 @@ def test_denoise_without_a_delay(scan, folder):
     given = ["scan.npz", "--key", "C", "--time", "t", "--aif", "parker", "--delay", "0", "0"]
     assert main(["denoise", *given, *TINY, "--out", "out"]) == 0
     header, rows = read_csv(folder / "out" / "parameters.csv")
-    assert_array_equal(np.array(rows, dtype=float)[:, header.index("delay")], 0.0)
+    assert header == ["Ktrans", "ve", "vp", "trust"]
+    assert len(rows) == len(scan)
 
 
 def test_denoise_runs_on_measured_curves(folder, reference_data):
@@ -215,6 +220,31 @@ def test_training_curves_cover_delays_and_amplitudes():
     assert covering_pairs(4000, weak, time, nodes, (-15.0, 45.0), 0)[2] == 1.0
     strong = 5.0 * y
     assert covering_pairs(4000, strong, time, nodes, (-15.0, 45.0), 0)[2] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_the_noise_of_curves_is_found(exponent):
+    y = make_dce_curves(3000, law="wide", noise_levels=0, random_state=0)[1]
+    size = y.mean(axis=1)
+    y, size = y[size > np.median(size)], size[size > np.median(size)]
+    middle = np.median(size)
+    sd = 0.15 * middle * (size / middle) ** exponent
+    noise = sd[:, None] * np.random.default_rng(0).normal(size=y.shape)
+    level, found = noise_of(y + noise)
+    assert found == pytest.approx(exponent, abs=0.15)
+    assert level * middle**found == pytest.approx(0.15 * middle, rel=0.15)
+
+
+def test_training_curves_have_the_noise_of_the_scan():
+    time = 4.0 * np.arange(60)
+    nodes = plasma_nodes("parker", time, None, 60.0)
+    y = make_dce_curves(1000, time=time, aif=nodes, law="wide", noise_levels=0, random_state=0)[1]
+    scan = y + np.random.default_rng(0).normal(scale=0.03, size=y.shape)
+    X, clean, _ = covering_pairs(3000, scan, time, nodes, (0.0, 10.0), 1)
+    noise = (X - clean).std(axis=1)
+    assert np.median(noise) == pytest.approx(0.03, rel=0.25)
+    weak = clean.mean(axis=1) < np.median(clean.mean(axis=1))
+    assert np.median(noise[weak]) == pytest.approx(np.median(noise[~weak]), rel=0.3)
 
 
 def test_a_measured_aif_is_held_at_its_last_value_and_no_longer():
@@ -276,7 +306,7 @@ GOOD = "denoise good.npy --time 0:5 --aif parker --out out"
         ("demo --colour red", "unrecognized arguments: --colour red"),
         ("demo --out a_file", "a_file cannot be written in"),
         ("demo --out a_file/deeper", "a_file/deeper cannot be written in"),
-        ("denoise", "arguments are required: CURVES, --time, --aif, --out"),
+        ("denoise", "arguments are required: CURVES, --aif, --out"),
         (f"{GOOD} --delay 5 1", "--delay 5 1 was given, but expected LOW HIGH in this order"),
         (f"{GOOD} --delay 5", "--delay: expected 2 arguments"),
         (f"{GOOD} --hematocrit 45", "hematocrit=45.0, but expected a fraction"),
@@ -352,18 +382,6 @@ def test_an_interrupt_leaves_nothing(folder, capsys, monkeypatch):
     assert main(["demo", *TINY]) == 130
     assert "interrupted" in capsys.readouterr().err
     assert list(folder.iterdir()) == []
-
-
-def test_outputs_are_all_there_or_none(tmp_path):
-    folder = tmp_path / "out"
-    with output_folder(folder) as out:
-        (out / "a.txt").write_text("old")
-        assert not (folder / "a.txt").exists()
-    with pytest.raises(RuntimeError), output_folder(folder) as out:
-        (out / "a.txt").write_text("half")
-        raise RuntimeError
-    assert [path.name for path in folder.iterdir()] == ["a.txt"]
-    assert (folder / "a.txt").read_text() == "old"
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])

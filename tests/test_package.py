@@ -28,6 +28,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 SAME_FLOOR = {
     ("tofts", "aif"): "a model takes its AIF by name",
     ("tofts", "convolution"): "its one integral",
+    ("cli", "volumes"): "commands read and write NIfTI files",
 }
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 

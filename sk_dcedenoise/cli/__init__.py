@@ -4,9 +4,17 @@ import argparse
 import sys
 
 from sk_dcedenoise import __version__
-from sk_dcedenoise.cli import _demo, _denoise
+from sk_dcedenoise.cli import _demo, _denoise, _fit, _info, _map, _phantom, _train
 
-_COMMANDS = {"demo": _demo, "denoise": _denoise}
+_COMMANDS = {
+    "demo": _demo,
+    "phantom": _phantom,
+    "denoise": _denoise,
+    "fit": _fit,
+    "map": _map,
+    "train": _train,
+    "info": _info,
+}
 
 
 class _Parser(argparse.ArgumentParser):

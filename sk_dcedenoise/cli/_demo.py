@@ -10,8 +10,8 @@ import time
 import numpy as np
 
 from sk_dcedenoise.cli._arguments import add_training_arguments
-from sk_dcedenoise.cli._train import one_thread, train
-from sk_dcedenoise.cli._write import output_folder, text_table, write_csv
+from sk_dcedenoise.cli._training import one_thread, train
+from sk_dcedenoise.cli._write import output_folder, settings_of, text_table, write_csv
 
 _FRAMES = 3.75 * np.arange(32)
 _TEST_CURVES = 2000
@@ -34,7 +34,7 @@ def run(args):
 
     started = time.monotonic()
     figure = empty_figure((8.4, 9.6))
-    with output_folder(args.out) as out, one_thread():
+    with output_folder(args.out, "demo", settings_of(args)) as out, one_thread():
         pairs = make_dce_curves(args.pairs, random_state=args.seed)
         other = np.random.RandomState([args.seed, 1])
         test = make_dce_curves(_TEST_CURVES, random_state=other, return_params=True)

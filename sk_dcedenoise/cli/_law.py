@@ -6,7 +6,8 @@ import numpy as np
 
 from sk_dcedenoise.aif import plasma_curve
 from sk_dcedenoise.convolution import exponential_convolution
-from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.datasets import add_noise, make_dce_curves
+from sk_dcedenoise.tofts import extended_tofts
 
 # Delays that the wide law draws by itself, in s.
 WIDE_DELAYS = 0.0, 12.0
@@ -67,7 +68,8 @@ def find_delays(curves, time, nodes):
     """Return the bolus delays that curves show, or None if they show none.
 
     The model is fitted at one delay after the other. Only curves that rule out three quarters of
-    the delays have a say: a slow, noisy rise is fitted well by any.
+    the delays have a say, since a slow, noisy rise is fitted well by any; and of those the half
+    that leaves the fewest, since the errors of the others would widen the range.
 
     Parameters
     ----------
@@ -88,15 +90,17 @@ def find_delays(curves, time, nodes):
     half_frame = np.median(np.diff(time)) / 2
     delays = np.arange(-lead, lag, max(half_frame / 2, (lead + lag) / _SEARCHED_DELAYS))
     misfit = np.array([_misfit(curves, time - delay, nodes) for delay in delays])
-    decided = (misfit <= _RULED_OUT * misfit.min(axis=0)).mean(axis=0) < 0.25
+    left = (misfit <= _RULED_OUT * misfit.min(axis=0)).mean(axis=0)
+    decided = left < 0.25
     if decided.sum() < max(0.02 * len(curves), 1):
         return None
+    decided &= left <= np.median(left[decided])
     low, high = np.percentile(delays[misfit.argmin(axis=0)[decided]], [5, 95])
     return max(float(low - half_frame), -lead), float(high + half_frame)
 
 
 def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
-    """Draw pairs from the wide law, its delays and amplitudes widened to those of curves.
+    """Draw pairs from the wide law, with the delays of curves, and amplitudes that cover theirs.
 
     Parameters
     ----------
@@ -116,7 +120,7 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
     Returns
     -------
     X_noisy, y_clean : ndarray of shape (n_pairs, n_times)
-        Pairs in mM, with noise of 1 to 50 % of each curve's mean.
+        Pairs in mM, with the noise of the curves at hand, within a factor of two.
     stretch : float
         Largest factor on an amplitude; 1 where the law was strong enough.
 
@@ -126,11 +130,13 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
         If the curves are so weak or so strong that their unit must be another.
     """
     rng = np.random.RandomState(seed)
-    parts = [
-        make_dce_curves(n, time=time - start, aif=nodes, law="wide", random_state=rng)
-        for n, start in _starts(n_pairs, delays)
-    ]
-    X_noisy, y_clean = (np.concatenate(part) for part in zip(*parts, strict=True))
+    # Two frames are enough where only parameters are asked for.
+    drawn = make_dce_curves(
+        n_pairs, time=time[:2], aif=nodes, law="wide", random_state=rng, return_params=True
+    )[2]
+    delay = rng.uniform(*delays, n_pairs)
+    y_clean = extended_tofts(time, drawn.Ktrans, drawn.ve, drawn.vp, aif=nodes, delay=delay)
+    y_clean *= drawn.aif_scale[:, np.newaxis]
     # A factor on a whole curve is one on the AIF: flow into the slice and partial volume make it
     # as uncertain as that. The strongest percent of curves are taken for artefacts.
     strongest = (np.percentile(c.max(axis=1), 99) for c in (curves, y_clean))
@@ -141,17 +147,44 @@ def covering_pairs(n_pairs, curves, time, nodes, delays, seed):
             "wide law with this AIF, but expected 0.001 to 100: give curves and AIF in mM."
         )
     stretch = max(strength, 1.0)
-    factor = stretch ** rng.uniform(size=(n_pairs, 1))
-    return X_noisy * factor, y_clean * factor, stretch
+    y_clean *= stretch ** rng.uniform(size=(n_pairs, 1))
+    size = np.abs(y_clean).mean(axis=1)
+    size = np.maximum(size, 1e-6 * size.max())  # of a bolus that the scan does not reach
+    level, exponent = noise_of(curves)
+    # Noise differs between tissues, coils and frames.
+    noise = level * size**exponent * np.exp(rng.uniform(-0.7, 0.7, n_pairs))
+    relative = np.clip(noise / size, 1e-3, 10.0)
+    return add_noise(y_clean, relative, random_state=rng), y_clean, stretch
 
 
-def _starts(n_pairs, delays):
-    """Numbers of curves, and the delay from which the wide law counts its own for them."""
-    low, high = delays
-    width = WIDE_DELAYS[1] - WIDE_DELAYS[0]
-    starts = np.linspace(low, max(low, high - width), max(math.ceil((high - low) / width), 1))
-    shares = np.diff(np.linspace(0, n_pairs, len(starts) + 1).astype(int))
-    return [(int(n), start) for n, start in zip(shares, starts, strict=True) if n]
+def noise_of(curves):
+    """Level and exponent of noise in curves: its standard deviation is level * size**exponent.
+
+    A scanner's noise is of one size everywhere, exponent 0, so that weak curves are the noisy
+    ones, and a network that has seen this takes a noisy curve for a weak one. In concentrations
+    computed from signals, strong enhancement is noisier.
+
+    Parameters
+    ----------
+    curves : ndarray of shape (n_curves, n_times)
+        Noisy curves in mM.
+
+    Returns
+    -------
+    level : float
+    exponent : float
+        From 0 to 1; size is the mean of a curve.
+    """
+    # Second differences have six times the variance of white noise; the median of their absolute
+    # values is blind to the few frames where the bolus passes.
+    bends = np.median(np.abs(np.diff(curves, n=2, axis=1)), axis=1)
+    noise, size = bends / (0.6745 * np.sqrt(6.0)), np.abs(curves.mean(axis=1))
+    known = (noise > 0) & (size > 0.5 * noise)
+    if known.sum() < 20:
+        return float(np.median(noise)), 0.0
+    x, y = np.log(size[known]), np.log(noise[known])
+    exponent = np.clip(np.cov(x, y)[0, 1] / max(x.var(), 1e-6), 0.0, 1.0)
+    return float(np.exp(np.median(y - exponent * x))), float(exponent)
 
 
 def _misfit(curves, time, nodes):

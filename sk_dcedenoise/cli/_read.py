@@ -6,13 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from sk_dcedenoise._validation import check_finite_curves, check_time
+from sk_dcedenoise._validation import check_finite_curves, check_positive, check_time
 
 SUFFIXES = (".npz", ".npy", ".csv")
 
 
 def read_curves(path, key, *, min_times=1):
     """Return the curves of a file, float64 of shape (n_curves, n_times)."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ValueError(
+            f"CURVES {path} ends in {path.suffix or 'nothing'!r}, but expected "
+            f"{', '.join(SUFFIXES)}, .nii or .nii.gz: save the scan as one of these."
+        )
     curves = read_array(path, key, option="CURVES", key_option="--key")
     if curves.ndim != 2 or curves.size == 0:
         raise ValueError(
@@ -30,6 +35,11 @@ def read_curves(path, key, *, min_times=1):
 
 def read_time(text, curves_path, n_times):
     """Return the frame times that ``--time`` means, as many as a curve has."""
+    if text is None:
+        raise ValueError(
+            f"CURVES {curves_path} does not say its frame times, but expected --time: seconds, for "
+            "example 0:3.75 for 0, 3.75, 7.5, ..."
+        )
     stored = _stored(text, curves_path, "--time")
     if stored is None:
         stored = _typed_time(text, n_times)
@@ -60,6 +70,26 @@ def read_aif(text, curves_path, names):
     if stored.ndim == 2 and stored.shape[1] == 2 and stored.shape[0] > 1:
         return stored[:, 0], stored[:, 1]
     return _one_row(stored)
+
+
+def read_T10(text, curves_path, n_curves):
+    """Return what ``--T10`` means for curves: a number, or one for each curve, in s."""
+    value = _number(text)
+    if value is not None:
+        return check_positive(value, "--T10", unit="s")
+    stored = _stored(text, curves_path, "--T10")
+    if stored is None:
+        raise ValueError(
+            f"--T10 {text} is no file, {_no_key(curves_path)}and no number, but expected one of "
+            "these, in s."
+        )
+    stored = _one_row(stored)
+    if stored.shape != (n_curves,):
+        raise ValueError(
+            f"--T10 {_short(text)} has shape {stored.shape}, but expected ({n_curves},): give one "
+            "value for each curve."
+        )
+    return stored
 
 
 def read_array(path, key, *, option, key_option):
@@ -184,6 +214,13 @@ def _typed_time(text, n_times):
         return np.array(numbers)
     start, step = numbers if len(numbers) == 2 else (0.0, numbers[0])
     return start + step * np.arange(n_times)
+
+
+def _number(text):
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _one_row(array):

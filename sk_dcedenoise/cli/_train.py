@@ -1,57 +1,43 @@
-"""Training a denoiser within a budget of steps and seconds."""
+"""Train a denoiser for a scan's protocol, and save it for other scans of the same protocol.
 
-from contextlib import contextmanager
+CURVES, its times, its AIF and its delays say what to train for, as in `denoise`. The file serves
+every scan with the same frame times, and an AIF like this one: `denoise` and `map` take it with
+--denoiser.
 
+Writes to DIR: denoiser.safetensors, history.png with the loss, and run.json.
 
-def train(args, X_noisy, y_clean, *, scale="global"):
-    """Return a DenoiserVanillaNL fitted to pairs, with a progress bar.
+Example: sk-dcedenoise train scan.nii.gz --aif artery.nii.gz --hematocrit 0.42 --out protocol
+"""
 
-    Parameters
-    ----------
-    args : argparse.Namespace
-        With `steps`, `seconds` and `seed`.
-    X_noisy, y_clean : ndarray of shape (n_curves, n_times)
-        Pairs of curves in mM.
-    scale : {"global", "curve"}, default="global"
-        As the denoiser takes it.
+import time
 
-    Returns
-    -------
-    denoiser : DenoiserVanillaNL
-    """
-    from sk_dcedenoise.denoisers import DenoiserVanillaNL
-
-    denoiser = DenoiserVanillaNL(
-        scale=scale,
-        max_steps=args.steps,
-        max_seconds=args.seconds,
-        random_state=args.seed,
-        verbose=1,
-    )
-    with one_thread():
-        denoiser.fit(X_noisy, y_clean)
-    done = denoiser.budget_.steps_done
-    if done < args.steps:
-        # The learning rate followed the clock, so that another run differs in the last digits.
-        print(
-            f"Training ended after {args.seconds:g} s at step {done} of {args.steps}: for results "
-            "that repeat exactly, raise --seconds."
-        )
-    return denoiser
+from sk_dcedenoise.cli._arguments import add_scan_arguments, add_training_arguments
+from sk_dcedenoise.cli._write import output_folder, settings_of
 
 
-@contextmanager
-def one_thread():
-    """Let torch use one thread, and as many as before afterwards.
+def add_arguments(parser):
+    """Add the arguments of this command."""
+    add_scan_arguments(parser)
+    add_training_arguments(parser, out=None, pairs=50_000, steps=12_000, seconds=360.0)
 
-    Small convolutions gain little from a second thread, and lose tenfold where other processes
-    want the same cores. One thread also adds numbers up in one order on every machine.
-    """
-    import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+def run(args):
+    """Run the command."""
+    started = time.monotonic()
+    from sk_dcedenoise.cli._network import train_for_scan
+    from sk_dcedenoise.cli._run import plasma_and_delays
+    from sk_dcedenoise.cli._scan import open_scan
+    from sk_dcedenoise.persistence import save
+    from sk_dcedenoise.plotting import TrainingHistoryDisplay, empty_figure
+
+    scan = open_scan(args, min_times=5)
+    figure, settings = empty_figure((4.5, 3.2)), settings_of(args)
+    with output_folder(args.out, "train", settings) as out:
+        nodes, delays = plasma_and_delays(args, scan)
+        settings |= {"frames": scan.frames.tolist(), "delays": delays}
+        denoiser = train_for_scan(args, scan.curves, scan.frames, nodes, delays)
+        save(denoiser, out / "denoiser.safetensors")
+        TrainingHistoryDisplay.from_estimator(denoiser, ax=figure.subplots())
+        figure.savefig(out / "history.png", dpi=150)
+    took = time.monotonic() - started
+    print(f"\nWrote {args.out / 'denoiser.safetensors'}, {took:.0f} s.")

@@ -26,6 +26,8 @@ class DenoisingDisplay:
         The truth, in mM, where it is known.
     y_fitted : array-like of shape (n_curves, n_times), default=None
         Curves of a kinetic model fitted to the denoised ones, in mM.
+    y_std : array-like of shape (n_curves, n_times), default=None
+        Standard deviations of the denoised values, in mM; drawn as a band of 1.96 on either side.
 
     Attributes
     ----------
@@ -58,7 +60,7 @@ class DenoisingDisplay:
 
     """
 
-    def __init__(self, time, X_noisy, y_denoised, *, y_clean=None, y_fitted=None):
+    def __init__(self, time, X_noisy, y_denoised, *, y_clean=None, y_fitted=None, y_std=None):
         self.X_noisy = np.asarray(X_noisy, dtype=np.float64)
         if self.X_noisy.ndim != 2:
             raise ValueError(
@@ -67,9 +69,10 @@ class DenoisingDisplay:
             )
         self.time = check_time(time, n_times=self.X_noisy.shape[1])
         self.y_denoised = check_same_shape(y_denoised, "y_denoised", self.X_noisy, "X_noisy")
-        self.y_clean, self.y_fitted = (
+        given = (y_clean, "y_clean"), (y_fitted, "y_fitted"), (y_std, "y_std")
+        self.y_clean, self.y_fitted, self.y_std = (
             y if y is None else check_same_shape(y, name, self.X_noisy, "X_noisy")
-            for y, name in ((y_clean, "y_clean"), (y_fitted, "y_fitted"))
+            for y, name in given
         )
 
     @classmethod
@@ -102,7 +105,16 @@ class DenoisingDisplay:
 
     @classmethod
     def from_predictions(
-        cls, X_noisy, y_denoised, y_clean=None, *, time, y_fitted=None, curves=6, ax=None
+        cls,
+        X_noisy,
+        y_denoised,
+        y_clean=None,
+        *,
+        time,
+        y_fitted=None,
+        y_std=None,
+        curves=6,
+        ax=None,
     ):
         """Draw curves that were denoised already.
 
@@ -116,6 +128,8 @@ class DenoisingDisplay:
             Frame times in seconds.
         y_fitted : array-like of shape (n_curves, n_times), default=None
             Curves of a kinetic model fitted to the denoised ones, in mM.
+        y_std : array-like of shape (n_curves, n_times), default=None
+            Standard deviations of the denoised values, in mM.
         curves : int or array-like of int, default=6
             Rows to draw, as in :meth:`from_estimator`.
         ax : matplotlib Axes or array of Axes, default=None
@@ -125,15 +139,12 @@ class DenoisingDisplay:
         -------
         display : DenoisingDisplay
         """
-        whole = cls(time, X_noisy, y_denoised, y_clean=y_clean, y_fitted=y_fitted)
+        others = {"y_clean": y_clean, "y_fitted": y_fitted, "y_std": y_std}
+        whole = cls(time, X_noisy, y_denoised, **others)
         rows = _chosen_rows(whole.X_noisy, curves)
-        few = (y if y is None else y[rows] for y in (whole.y_clean, whole.y_fitted))
-        display = cls(
-            whole.time,
-            whole.X_noisy[rows],
-            whole.y_denoised[rows],
-            **dict(zip(("y_clean", "y_fitted"), few, strict=True)),
-        )
+        few = {name: getattr(whole, name) for name in others}
+        few = {name: y if y is None else y[rows] for name, y in few.items()}
+        display = cls(whole.time, whole.X_noisy[rows], whole.y_denoised[rows], **few)
         return display.plot(ax=ax)
 
     def plot(self, ax=None):
@@ -167,6 +178,10 @@ class DenoisingDisplay:
         panel.plot(
             self.time, self.y_denoised[i], color=COLORS["denoised"], lw=1.5, label="denoised"
         )
+        if self.y_std is not None:
+            middle, half = self.y_denoised[i], 1.96 * self.y_std[i]
+            band = {"color": COLORS["denoised"], "alpha": 0.2, "linewidth": 0}
+            panel.fill_between(self.time, middle - half, middle + half, **band)
         panel.axhline(0.0, color="0.85", linewidth=0.6, zorder=0)
         tidy(panel)
 
