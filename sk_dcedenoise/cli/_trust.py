@@ -12,7 +12,8 @@ _USUAL = 0.05
 def guard(denoiser, noisy, denoised, kinetic, columns):
     """Return denoised curves, trust from 0 to 1, and the network's way with what it distrusts.
 
-    A denoiser that judges itself (``score_samples``) is taken at its word. For any other, the
+    A denoiser that judges itself (``score_samples``) is taken at its word, its scores being divided
+    and cut as the probabilities below. For any other, the
     kinetic fit of the noisy curve is an estimate without prior: as far as the denoised curve is
     right, it differs from that fit by no more than noise in as many directions as the model has
     parameters. The ratio of that difference per parameter to the residual variance then follows an
@@ -37,7 +38,7 @@ def guard(denoiser, noisy, denoised, kinetic, columns):
     trust : ndarray of shape (n_curves,)
     """
     if hasattr(denoiser, "score_samples"):
-        return denoised, np.asarray(denoiser.score_samples(noisy), dtype=np.float64)
+        return denoised, np.minimum(denoiser.score_samples(noisy) / _USUAL, 1.0)
     moved = np.sum((kinetic.curves(columns) - denoised) ** 2, axis=1) / kinetic.n_params
     left = noisy.shape[1] - kinetic.n_params
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -15,6 +15,9 @@ from ._nodes import monomials
 _MOST_STEPS = 26
 # How close that comes, in rungs; the cost errs by the square of it.
 _SETTLED = 5e-8
+# Places between the first two rungs where the cost is looked at as well: along the edge of ve,
+# where Ktrans goes to zero with the rate, an optimum may lie at any small fraction of a rung.
+_FIRST = 2.0 ** (-0.5 * torch.arange(1, 27, dtype=torch.float64))
 
 
 class BoundedSearch:
@@ -54,9 +57,14 @@ def _fit_in_box(moments, nodes, box):
     low, high = box.ktrans_range(nodes.kep_of(rungs))
     inner = [v[:, nodes.inner] for v in (m.yE, m.EE, m.EC)]
     cost = box_optimum(inner[0], m.yC, inner[1], inner[2], m.CC, low, high, box.vp)[2]
-    best = dips(cost).argmin(1) + nodes.inner.start
+    cost = dips(cost)
+    first_dip, its_end = _first_dip(m, nodes, box)
+    its_end = torch.where(first_dip < cost[:, 0], its_end, 1.0)
+    cost[:, 0] = torch.minimum(cost[:, 0], first_dip)
+    best = cost.argmin(1) + nodes.inner.start
     slope_at = _slope_function(m, nodes, box, best)
-    t = _between_rungs(slope_at, best, nodes)
+    # Beyond the dip the cost may be flat, where no leakage explains anything.
+    t = _between_rungs(slope_at, best, nodes, torch.where(best == nodes.inner.start, its_end, 1.0))
     _, ktrans, vp = slope_at(t)
     return ktrans, best + t, vp
 
@@ -71,12 +79,23 @@ def dips(cost):
     return dip
 
 
-def _between_rungs(slope_at, best, nodes):
+def _first_dip(moments, nodes, box):
+    """Lowest cost between the first two rungs of each curve, and a place beyond it."""
+    first = torch.full((len(moments.yE),), nodes.inner.start, device=moments.yE.device)
+    coefficients = [c[:, :, None] for c in _polynomials(moments, nodes, first)]
+    place = _FIRST.to(moments.yE)
+    (yE, EE, EC), _ = _horner(coefficients, place)
+    low, high = box.ktrans_range(nodes.kep_of(nodes.inner.start + place))
+    cost, lowest = box_optimum(yE, moments.yC, EE, EC, moments.CC, low, high, box.vp)[2].min(1)
+    return cost, (place[lowest] * 2.0**0.5).clip(max=1.0)
+
+
+def _between_rungs(slope_at, best, nodes, beyond):
     """Root of the cost's slope between the best rung and the neighbour it points to."""
     here = torch.zeros_like(best, dtype=torch.float64)
     falls = slope_at(here)[0] < 0
     left = torch.where(falls | (best == nodes.inner.start), here, -1.0)
-    right = torch.where(falls & (best < nodes.inner.stop - 1), 1.0, here)
+    right = torch.where(falls & (best < nodes.inner.stop - 1), beyond, here)
     return _root(lambda t: slope_at(t)[0], left, right)
 
 
@@ -106,10 +125,7 @@ def _root(function, left, right):
 
 def _slope_function(moments, nodes, box, best):
     """The cost's slope per rung, and the optimum there, as a function of rungs from the best."""
-    rows = (moments.yE, moments.EE, moments.EC)
-    coefficients = torch.stack([_near(v, best, nodes.half) for v in rows])
-    coefficients = torch.as_tensor(monomials(nodes.half)).to(coefficients) @ coefficients.mT
-    coefficients = coefficients.transpose(0, 1).contiguous().unbind()
+    coefficients = _polynomials(moments, nodes, best)
     yC, CC = moments.yC[:, 0], moments.CC[:, 0]
 
     def slope_at(t):
@@ -126,6 +142,14 @@ def _slope_function(moments, nodes, box, best):
         return slope + 2.0 * nodes.step * push, ktrans, vp
 
     return slope_at
+
+
+def _polynomials(moments, nodes, best):
+    """Coefficients, from the constant up, of yE, EE and EC near the best rungs: (3, n_curves)."""
+    rows = (moments.yE, moments.EE, moments.EC)
+    near = torch.stack([_near(v, best, nodes.half) for v in rows])
+    coefficients = torch.as_tensor(monomials(nodes.half)).to(near) @ near.mT
+    return coefficients.transpose(0, 1).contiguous().unbind()
 
 
 def _near(values, best, half):

@@ -95,10 +95,27 @@ class EdgeSearch:
         gain = torch.maximum(above, floor)
         best = top_rung(gain)
         row = best[:, None]
+        rival = self._first_top(part, whole, excess)
+        rival = rival >= (1.0 - self.margin) * gain.gather(1, row)[:, 0]
         above, floor, part, whole = (v.gather(1, row)[:, 0] for v in (above, floor, part, whole))
         held = floor >= above
         capped = torch.where(held, whole > most_whole[best], part > most[best])
-        return best, self._is_highest(gain, row), zero, torch.stack([held, capped], dim=1)
+        is_highest = self._is_highest(gain, row) & ~rival
+        return best, is_highest, zero, torch.stack([held, capped], dim=1)
+
+    def _first_top(self, part, whole, excess):
+        """Most that can be gained along the edge of ve where it is crossed by the second rung.
+
+        Ktrans goes to zero with the rate there, and a top at any small fraction of a rung shows on
+        neither rung.
+        """
+        first = self.nodes.inner.start
+        _, _, most, most_whole, asks = self.rough
+        part, whole, excess = part[:, first], whole[:, first], excess[:, 0]
+        above = (part > most[first]) & (part < most[first + 1]) & (part * asks[first] <= excess)
+        floor = (whole > most_whole[first]) & (whole < most_whole[first + 1])
+        above = torch.where(above, part**2 + self.free.energy * excess**2, 0.0)
+        return torch.where(floor, torch.maximum(above, whole**2), above)
 
     def _is_highest(self, gain, row):
         """Whether no other top comes so close that the rungs cannot tell which is higher."""

@@ -310,6 +310,19 @@ def _first_edges(part, excess, per_rung, rung, energy):
 
 
 @njit(**_SETTINGS)
+def _first_top(part, excess, per_rung, half, energy):
+    """Most to be gained along the edge of ve between the first two rungs, as in `EdgeSearch`."""
+    most, most_whole = per_rung[2], per_rung[3]
+    whole = part * per_rung[0, half] + excess * per_rung[1, half]
+    gain = 0.0
+    if most[half] < part < most[half + 1] and part * per_rung[4, half] <= excess:
+        gain = part * part + energy * excess * excess
+    if most_whole[half] < whole < most_whole[half + 1]:
+        gain = max(gain, whole * whole)
+    return gain
+
+
+@njit(**_SETTINGS)
 def _climb(near, even, odd, n_steps, t, polynomial):
     """Top of the polynomial through `near`: place, last step, bend before it, and height."""
     half = odd.shape[0]
@@ -425,7 +438,8 @@ def edge_optima(curves, ladder, tolerances, per_rung, box, table, out, found):
             settings = (ladder, tolerances, per_rung, box, table, work)
             holds, ktrans, kep, vp = _edge_fit(part[:, i], excess[i], int(best[i]), *settings)
             # Another top may come so close that the rungs cannot tell which is higher.
-            holds &= lanes[1, i] < (1.0 - margin) * lanes[0, i]
+            rival = max(lanes[1, i], _first_top(part[half, i], excess[i], per_rung, half, energy))
+            holds &= rival < (1.0 - margin) * lanes[0, i]
             if lanes[2, i] < below * lanes[3, i] and ktrans_low == 0.0 and ve_low == 0.0:
                 ktrans, kep, vp, holds = 0.0, 0.0, vp_low + max(excess[i], 0.0), True
             out[0, begin + i], out[1, begin + i], out[2, begin + i] = ktrans, kep, vp

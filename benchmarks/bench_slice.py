@@ -1,0 +1,121 @@
+"""A measured slice: is what a denoiser removes noise, and which curves does it not trust?
+
+    python benchmarks/bench_slice.py [--steps 10000]
+
+Half a slice of 2,250 enhancing voxels and 25 frames (reference data; skipped where they are not),
+of which no truth is known. DenoiserCNN is trained on a wide law with the delays and the noise of
+these curves, as the command line does. The correlation from frame to frame of what it removes is
+shown beside that of what it removes from training curves, and of their noise.
+"""
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from _report import RESULTS, ROOT, markdown, write
+
+from sk_dcedenoise.cli._law import covering_pairs, find_delays, longest_lead, plasma_nodes
+from sk_dcedenoise.denoisers import DenoiserCNN
+from sk_dcedenoise.fitting import ToftsTransformer
+
+LAGS = range(1, 7)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=100_000)
+    parser.add_argument("--steps", type=int, default=10_000)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    folder = os.environ.get("SK_DCEDENOISE_REFERENCE_DATA", ROOT.parent / "shared" / "data")
+    path = Path(folder) / "invivo_slice_left.npz"
+    if not path.exists():
+        print(f"Skipped: {path} is not there.")
+        return
+    scan = np.load(path)
+    time, noisy = scan["t_s"], scan["C_mM"]
+    nodes = plasma_nodes((time, scan["Cp_mM"]), time, None, longest_lead(time))
+    delays = find_delays(noisy, time, nodes)
+    X, y, _ = covering_pairs(arguments.pairs, noisy, time, nodes, delays, 0)
+    network = DenoiserCNN(scale="curve", max_steps=arguments.steps, random_state=0).fit(X, y)
+    rows = list(measure(network, noisy, X[:5000], y[:5000]))
+    fell_back = network.fell_back(noisy)
+    groups = tissue(noisy, time, nodes, delays)
+    shares = {name: float(1 - fell_back[here].mean()) for name, here in groups.items()}
+    header = ["what was removed", *(f"lag {lag}" for lag in LAGS), "size / noise"]
+    lines = [
+        [row["from"], *(f"{value:+.2f}" for value in row["lags"]), f"{row['size']:.2f}"]
+        for row in rows
+    ]
+    text = markdown(header, lines) + "\n\n"
+    text += markdown(["curves", "number", "trusted"], [
+        [name, int(here.sum()), f"{shares[name]:.1%}"] for name, here in groups.items()
+    ])  # fmt: skip
+    write("slice", rows, text, delays=delays, trusted=shares)
+    draw(network, noisy, time, fell_back, RESULTS / "slice.png")
+
+
+def measure(network, noisy, X, y):
+    """Correlations of what is removed from the slice, from training curves, and of pure noise."""
+    guarded = network.transform(noisy)
+    bare = network.set_params(guard=None).transform(noisy)
+    training = network.transform(X)
+    network.set_params(guard=DenoiserCNN().guard)
+    for name, removed in (
+        ("the slice, guarded", noisy - guarded),
+        ("the slice, without guard", noisy - bare),
+        ("training curves, without guard", X - training),
+        ("training curves, their noise", X - y),
+    ):
+        unit = removed / np.sqrt(np.mean(removed**2, axis=1, keepdims=True) + 1e-30)
+        lags = [float(np.mean(unit[:, lag:] * unit[:, :-lag])) for lag in LAGS]
+        yield {"from": name, "lags": lags, "size": size_over_noise(removed, name, noisy, X)}
+
+
+def size_over_noise(removed, name, noisy, X):
+    """Root mean square of what is removed over the noise, told by second differences."""
+    curves = noisy if "slice" in name else X
+    late = np.diff(curves[:, curves.shape[1] // 2 :], n=2, axis=1)
+    noise = np.sqrt(np.mean(late**2) / 6)
+    half = removed[:, removed.shape[1] // 2 :]
+    return float(np.sqrt(np.mean(half**2)) / noise)
+
+
+def tissue(noisy, time, nodes, delays):
+    """Groups of curves by their kinetic fit."""
+    fit = ToftsTransformer(time, nodes, delay=delays, outputs=["Ktrans", "ve", "vp", "r2"])
+    Ktrans, ve, vp, r2 = fit.fit_transform(noisy).T
+    return {
+        "all": np.ones(len(noisy), bool),
+        "explained by the kinetic model (R2 > 0.8)": r2 > 0.8,
+        "not explained by it": r2 <= 0.8,
+        "vessels (vp > 0.1)": vp > 0.1,
+        "fast leakage (Ktrans > 0.2 /min)": Ktrans > 0.2,
+        "still rising at the end (ve at its bound)": ve > 0.99,
+    }
+
+
+def draw(network, noisy, time, fell_back, path):
+    """Some curves that were trusted and some that were not."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((10, 5), layout="constrained")
+    axes = figure.subplots(2, 5, sharex=True)
+    denoised = network.transform(noisy)
+    rng = np.random.RandomState(0)
+    for line, (which, title) in zip(
+        axes, ((~fell_back, "trusted"), (fell_back, "fell back")), strict=True
+    ):
+        for ax, i in zip(line, rng.choice(np.flatnonzero(which), 5, replace=False), strict=True):
+            ax.plot(time, noisy[i], ".", color="0.6")
+            ax.plot(time, denoised[i], color="C0")
+            ax.set_title(title, fontsize="small")
+    figure.supxlabel("time (s)")
+    figure.supylabel("concentration (mM)")
+    figure.savefig(path, dpi=110)
+
+
+if __name__ == "__main__":
+    main()
