@@ -4,7 +4,13 @@ import sys
 
 import numpy as np
 import pytest
-from fitting_reference import TIME, best_fit, peaked_aif, sum_of_squares
+from fitting_reference import (
+    TIME,
+    best_fit,
+    lowest_on_a_fine_ladder,
+    peaked_aif,
+    sum_of_squares,
+)
 
 from sk_dcedenoise.fitting import FitStatus, ToftsTransformer
 from sk_dcedenoise.tofts import extended_tofts
@@ -38,6 +44,17 @@ def test_reaches_the_optimum_of_four_starts(dtype):
     found = fit.transform(curves.astype(dtype)).astype(float)
     scan = dict(time=TIME, aif_time=TIME, cp=CP)
     lowest = np.array([best_fit(curve, **scan)[0] for curve in curves])
+    reached = [sum_of_squares(c, p, **scan) for c, p in zip(curves, found, strict=True)]
+    assert (np.array(reached) / lowest - 1.0).max() < 1e-6
+
+
+@needs_numba
+def test_no_rate_of_a_fine_ladder_is_better():
+    curves = 0.05 * np.random.default_rng(0).standard_normal((2000, TIME.size))
+    scan = dict(time=TIME, aif_time=TIME, cp=CP)
+    lowest = lowest_on_a_fine_ladder(curves, **scan)
+    fit = ToftsTransformer(TIME, CP, outputs=OUTPUTS, compiled=True)
+    found = fit.fit_transform(curves)
     reached = [sum_of_squares(c, p, **scan) for c, p in zip(curves, found, strict=True)]
     assert (np.array(reached) / lowest - 1.0).max() < 1e-6
 

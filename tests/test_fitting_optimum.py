@@ -2,7 +2,13 @@
 
 import numpy as np
 import pytest
-from fitting_reference import TIME, best_fit, peaked_aif, sum_of_squares
+from fitting_reference import (
+    TIME,
+    best_fit,
+    lowest_on_a_fine_ladder,
+    peaked_aif,
+    sum_of_squares,
+)
 from scipy.optimize import lsq_linear
 
 from sk_dcedenoise.convolution import exponential_convolution
@@ -61,6 +67,18 @@ def test_reaches_the_optimum_of_four_starts(optimum, dtype):
     excess = np.array(reached) / lowest - 1.0
     print(f"largest relative excess, {dtype}: {excess.max():.1e}")
     assert excess.max() < 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("offset", [0.0, 0.01])
+def test_no_rate_of_a_fine_ladder_is_better(offset, dtype):
+    # In noise, optima lie on all edges and in all corners of the box, some at rates of 1e-4 /min.
+    curves = offset + 0.05 * np.random.default_rng(0).standard_normal((2000, TIME.size))
+    lowest = lowest_on_a_fine_ladder(curves, **SCAN)
+    fit = ToftsTransformer(TIME, CP, outputs=OUTPUTS).fit(curves)
+    found = fit.transform(curves.astype(dtype)).astype(float)
+    reached = [sum_of_squares(c, p, **SCAN) for c, p in zip(curves, found, strict=True)]
+    assert (np.array(reached) / lowest - 1.0).max() < 1e-6
 
 
 def test_weights_of_frames_and_of_curves():
