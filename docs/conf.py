@@ -18,7 +18,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "sphinxcontrib.bibtex",
 ]
-exclude_patterns = ["_build", "_tables", "**/GALLERY_HEADER.rst", "gallery/**/*.ipynb"]
+exclude_patterns = ["_build", "_tables", "examples", "gallery/**/*.ipynb"]
 templates_path = ["_templates"]
 
 # Markdown: headings can be linked to, dollar signs make formulae.
@@ -27,15 +27,10 @@ myst_heading_anchors = 3
 
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "unsrt"
-# Docstrings and the bibliography name the same papers; both show their list.
-suppress_warnings = ["bibtex.duplicate_citation"]
 
 autosummary_generate = True
-autosummary_imported_members = True
-autodoc_default_options = {"inherited-members": True}
-autodoc_typehints = "none"
+autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
-numpydoc_xref_param_type = False
 
 html_theme = "furo"
 html_title = f"sk_dcedenoise {release}"
@@ -51,8 +46,8 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "within_subsection_order": "FileNameSortKey",
     "reference_url": {"sk_dcedenoise": None},
-    "doc_module": ("sk_dcedenoise",),
-    "remove_config_comments": True,
+    # Show what an example prints, and not what its last line happens to return.
+    "capture_repr": (),
     "show_signature": False,
     # How long an example takes says something of the machine that built the page, not of us.
     "min_reported_time": 1e9,
