@@ -43,7 +43,7 @@ def write(stem, rows, table, **settings):
 def place(stem, table):
     """Put a table between the marks that name it, in the README and the docs."""
     begin, end = f"<!-- table {stem} -->", f"<!-- end {stem} -->"
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         if not page.exists():
             continue
         text = page.read_text()

@@ -8,9 +8,9 @@ def curves_from_volume(volume, mask):
 
     Parameters
     ----------
-    volume : array-like of shape (*spatial, n_times)
+    volume : array-like of shape ``(*spatial, n_times)``
         Any number of spatial axes, time last.
-    mask : array-like of shape (*spatial,)
+    mask : array-like of shape ``(*spatial,)``
         True (or 1) where a voxel is wanted, False (or 0) elsewhere.
 
     Returns
@@ -50,14 +50,14 @@ def volume_from_curves(values, mask, fill_value=np.nan):
     ----------
     values : array-like of shape (n_curves,) or (n_curves, n_values)
         A parameter, or rows such as curves, in the order of :func:`curves_from_volume`.
-    mask : array-like of shape (*spatial,)
+    mask : array-like of shape ``(*spatial,)``
         The mask that the curves were taken out with.
     fill_value : scalar, default=nan
         What stands outside the mask.
 
     Returns
     -------
-    volume : ndarray of shape (*spatial,) or (*spatial, n_values)
+    volume : ndarray of shape ``(*spatial,)`` or ``(*spatial, n_values)``
         Of the type of `values`, or of one that holds `fill_value` as well.
 
     Raises

@@ -68,15 +68,15 @@ def transform_volume(estimator, volume, mask=None):
     ----------
     estimator : fitted estimator
         A transformer of curves, such as a denoiser or a :class:`~sklearn.pipeline.Pipeline`.
-    volume : dask.array.Array of shape (*spatial, n_times)
+    volume : dask.array.Array of shape ``(*spatial, n_times)``
         Any number of spatial axes, time last, in chunks of any size; chunks along time are put
         together.
-    mask : array-like or dask.array.Array of shape (*spatial,), default=None
+    mask : array-like or dask.array.Array of shape ``(*spatial,)``, default=None
         True (or 1) where a voxel is wanted; None wants all.
 
     Returns
     -------
-    result : dask.array.Array of shape (*spatial, n_outputs)
+    result : dask.array.Array of shape ``(*spatial, n_outputs)``
         What ``estimator.transform`` gives, in the floating type of `volume`, NaN outside the mask;
         its spatial chunks are those of `volume`.
 

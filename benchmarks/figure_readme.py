@@ -1,0 +1,64 @@
+"""Draw the README's figure: curves before and after denoising, and errors against the limit.
+
+    python benchmarks/figure_readme.py
+
+Trains DenoiserVanillaNL for as many steps as ``sk-dcedenoise demo``, and draws fresh curves of the
+reference law and their errors, level by level, into docs/_static/readme.png.
+"""
+
+import numpy as np
+import torch
+from _reference_law import LEVELS, TIME, fresh_curves, limit_curves, squared_errors
+from _report import ROOT
+from matplotlib.ticker import NullLocator
+
+from sk_dcedenoise.baselines import PCADenoiser
+from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.denoisers import DenoiserVanillaNL
+from sk_dcedenoise.plotting import DenoisingDisplay, empty_figure
+
+STEPS = 2500
+
+
+def main():
+    torch.set_num_threads(1)
+    pairs = make_dce_curves(20_000, random_state=0)
+    network = DenoiserVanillaNL(max_steps=STEPS, random_state=0).fit(*pairs)
+    pca = PCADenoiser(n_components=3).fit(*pairs)
+    figure = empty_figure((9.0, 3.2))
+    left, right = figure.subfigures(1, 2, width_ratios=[1.7, 1.0])
+    noisy, clean, _ = fresh_curves(0.2)
+    DenoisingDisplay.from_estimator(
+        network, noisy, clean, time=TIME, curves=6, ax=left.subplots(2, 3)
+    )
+    left.suptitle("Curves with 20 % noise", fontsize="medium")
+    draw_errors(
+        right.subplots(),
+        {
+            "PCA, 3 components": lambda level: pca.transform(fresh_curves(level)[0]),
+            "DenoiserVanillaNL": lambda level: network.transform(fresh_curves(level)[0]),
+            "least possible": limit_curves,
+        },
+    )
+    right.suptitle("Error of 1,000 fresh curves a level", fontsize="medium")
+    figure.savefig(ROOT / "docs" / "_static" / "readme.png", dpi=130)
+
+
+def draw_errors(ax, methods):
+    """Errors over those of the noisy curves, for each level of noise."""
+    before = squared_errors(lambda level: fresh_curves(level)[0])
+    styles = {"PCA, 3 components": "C7o-", "DenoiserVanillaNL": "C0o-", "least possible": "k--"}
+    percent = 100 * np.array(LEVELS)
+    for name, denoise in methods.items():
+        ratios = np.sqrt(squared_errors(denoise) / before)
+        print(name, ratios.round(3))
+        ax.plot(percent, ratios, styles[name], label=name, markersize=4)
+    ax.set(xscale="log", ylim=(0, 1), xlabel="noise level (%)", ylabel="error / before")
+    ax.set_xticks(percent, [f"{level:g}" for level in percent])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(frameon=False, fontsize="small")
+
+
+if __name__ == "__main__":
+    main()
