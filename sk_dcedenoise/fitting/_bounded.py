@@ -15,9 +15,11 @@ from ._nodes import monomials
 _MOST_STEPS = 26
 # How close that comes, in rungs; the cost errs by the square of it.
 _SETTLED = 5e-8
-# Places between the first two rungs where the cost is looked at as well: along the edge of ve,
-# where Ktrans goes to zero with the rate, an optimum may lie at any small fraction of a rung.
-_FIRST = 2.0 ** (-0.5 * torch.arange(1, 27, dtype=torch.float64))
+# Places about the first rungs where the cost is looked at as well: along the edge of ve, where
+# Ktrans goes to zero with the rate, an optimum may lie at any small fraction of a rung, and the
+# cost has a corner that no parabola through rungs follows.
+_FINER = 2.0**0.25
+_FIRST = 2.0 * _FINER ** -torch.arange(57, dtype=torch.float64)
 
 
 class BoundedSearch:
@@ -57,14 +59,16 @@ def _fit_in_box(moments, nodes, box):
     low, high = box.ktrans_range(nodes.kep_of(rungs))
     inner = [v[:, nodes.inner] for v in (m.yE, m.EE, m.EC)]
     cost = box_optimum(inner[0], m.yC, inner[1], inner[2], m.CC, low, high, box.vp)[2]
-    cost = dips(cost)
-    first_dip, its_end = _first_dip(m, nodes, box)
-    its_end = torch.where(first_dip < cost[:, 0], its_end, 1.0)
+    cost = torch.cat([cost[:, :2], dips(cost)[:, 2:]], dim=1)
+    first_dip, begin, end = _first_dip(m, nodes, box)
+    dips_first = first_dip < cost[:, 0]
     cost[:, 0] = torch.minimum(cost[:, 0], first_dip)
     best = cost.argmin(1) + nodes.inner.start
     slope_at = _slope_function(m, nodes, box, best)
-    # Beyond the dip the cost may be flat, where no leakage explains anything.
-    t = _between_rungs(slope_at, best, nodes, torch.where(best == nodes.inner.start, its_end, 1.0))
+    left, right = _towards_neighbour(slope_at, best, nodes)
+    dips_first &= best == nodes.inner.start
+    left, right = torch.where(dips_first, begin, left), torch.where(dips_first, end, right)
+    t = _root(lambda t: slope_at(t)[0], left, right)
     _, ktrans, vp = slope_at(t)
     return ktrans, best + t, vp
 
@@ -80,23 +84,25 @@ def dips(cost):
 
 
 def _first_dip(moments, nodes, box):
-    """Lowest cost between the first two rungs of each curve, and a place beyond it."""
+    """Lowest cost about the first rungs of each curve, and places before and beyond it."""
     first = torch.full((len(moments.yE),), nodes.inner.start, device=moments.yE.device)
     coefficients = [c[:, :, None] for c in _polynomials(moments, nodes, first)]
     place = _FIRST.to(moments.yE)
     (yE, EE, EC), _ = _horner(coefficients, place)
     low, high = box.ktrans_range(nodes.kep_of(nodes.inner.start + place))
-    cost, lowest = box_optimum(yE, moments.yC, EE, EC, moments.CC, low, high, box.vp)[2].min(1)
-    return cost, (place[lowest] * 2.0**0.5).clip(max=1.0)
+    cost = box_optimum(yE, moments.yC, EE, EC, moments.CC, low, high, box.vp)[2]
+    cost, lowest = dips(cost).min(1)
+    lower = torch.where(lowest == len(place) - 1, 0.0, place[lowest] / _FINER)
+    return cost, lower, place[lowest] * _FINER
 
 
-def _between_rungs(slope_at, best, nodes, beyond):
-    """Root of the cost's slope between the best rung and the neighbour it points to."""
+def _towards_neighbour(slope_at, best, nodes):
+    """The best rung and the neighbour that the cost's slope points to, as places from the best."""
     here = torch.zeros_like(best, dtype=torch.float64)
     falls = slope_at(here)[0] < 0
     left = torch.where(falls | (best == nodes.inner.start), here, -1.0)
-    right = torch.where(falls & (best < nodes.inner.stop - 1), beyond, here)
-    return _root(lambda t: slope_at(t)[0], left, right)
+    right = torch.where(falls & (best < nodes.inner.stop - 1), 1.0, here)
+    return left, right
 
 
 def _root(function, left, right):

@@ -97,6 +97,8 @@ class EdgeSearch:
         row = best[:, None]
         rival = self._first_top(part, whole, excess)
         rival = rival >= (1.0 - self.margin) * gain.gather(1, row)[:, 0]
+        # Near that edge, the climb finds its top.
+        rival &= best > self.nodes.inner.start + _SAME_TOP
         above, floor, part, whole = (v.gather(1, row)[:, 0] for v in (above, floor, part, whole))
         held = floor >= above
         capped = torch.where(held, whole > most_whole[best], part > most[best])

@@ -438,7 +438,10 @@ def edge_optima(curves, ladder, tolerances, per_rung, box, table, out, found):
             settings = (ladder, tolerances, per_rung, box, table, work)
             holds, ktrans, kep, vp = _edge_fit(part[:, i], excess[i], int(best[i]), *settings)
             # Another top may come so close that the rungs cannot tell which is higher.
-            rival = max(lanes[1, i], _first_top(part[half, i], excess[i], per_rung, half, energy))
+            rival = lanes[1, i]
+            if best[i] > half + SAME_TOP:
+                first = _first_top(part[half, i], excess[i], per_rung, half, energy)
+                rival = max(rival, first)
             holds &= rival < (1.0 - margin) * lanes[0, i]
             if lanes[2, i] < below * lanes[3, i] and ktrans_low == 0.0 and ve_low == 0.0:
                 ktrans, kep, vp, holds = 0.0, 0.0, vp_low + max(excess[i], 0.0), True
