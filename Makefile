@@ -26,7 +26,7 @@ demo: $(STAMP)
 	$(BIN)/python -m sk_dcedenoise demo
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -rsxX
+	$(BIN)/python -m pytest -q -rsxX -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -32,16 +32,16 @@ def machine():
 def write(stem, rows, table, **settings):
     """Write `rows` as results/<stem>.json and `table` as docs/_tables/<stem>.md; print it."""
     RESULTS.mkdir(exist_ok=True)
-    TABLES.mkdir(exist_ok=True)
     record = {"machine": machine(), "settings": settings, "rows": rows}
     (RESULTS / f"{stem}.json").write_text(json.dumps(record, indent=1) + "\n")
-    (TABLES / f"{stem}.md").write_text(table + "\n")
     place(stem, table)
     print(table)
 
 
 def place(stem, table):
-    """Put a table between the marks that name it, in the README and the docs."""
+    """Keep a table as docs/_tables/<stem>.md, and put it between its marks in README and docs."""
+    TABLES.mkdir(exist_ok=True)
+    (TABLES / f"{stem}.md").write_text(table + "\n")
     begin, end = f"<!-- table {stem} -->", f"<!-- end {stem} -->"
     for page in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
         if not page.exists():

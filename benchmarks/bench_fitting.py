@@ -20,7 +20,7 @@ import sys
 import numpy as np
 import torch
 from _clock import take_turns
-from _report import markdown, place, write
+from _report import RESULTS, markdown, place, write
 from _scipy_fit import EXACTLY, STARTS, Scipy
 from joblib import Parallel, delayed
 
@@ -45,6 +45,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--exact", type=int, default=2000, help="curves compared with scipy")
     parser.add_argument("--curves", type=int, default=1_000_000, help="curves fitted for speed")
+    parser.add_argument("--again", action="store_true", help="only time anew, keep all else")
     parser.add_argument("--speed", action="store_true", help="only time all, print JSON")
     parser.add_argument("--gain", action="store_true", help="only time threads, print JSON")
     arguments = parser.parse_args()
@@ -53,7 +54,8 @@ def main():
         return
     numbers = sorted({1, os.cpu_count()})
     threads = {n: apart("--speed", n, arguments.curves) for n in numbers}
-    exact = exactness(arguments.exact)
+    known = json.loads((RESULTS / "fitting.json").read_text()) if arguments.again else None
+    exact = exactness(arguments.exact) if known is None else exactness_of(known["rows"])
     rows = list(rows_of(threads, exact))
     one = threads[1]
     extras = {
@@ -64,11 +66,15 @@ def main():
             for kind in ("", ", pure noise")
             if f"{name}, compiled" in KINDS
         },
-        "memory_over_input": peak_memory(),
-        "delay": delay(),
-        "gaps": gaps(arguments.exact // 4),
-        "coverage": coverage(),
     }
+    if known is not None:
+        kept = ("memory_over_input", "delay", "gaps", "coverage")
+        extras |= {name: known["settings"][name] for name in kept}
+    else:
+        extras["memory_over_input"] = peak_memory()
+        extras["delay"] = delay()
+        extras["gaps"] = gaps(arguments.exact // 4)
+        extras["coverage"] = coverage()
     if len(threads) > 1:
         extras["all_threads_over_one"] = apart("--gain", os.cpu_count(), arguments.curves)
     header = ["fitter", "speed, curve_fit = 1", "at the optimum", "pure noise", "largest excess"]
@@ -78,6 +84,13 @@ def main():
     place("fitting_speed", summary(rows))
     place("fitting_figures", figures(extras))
     print(json.dumps(extras, indent=1))
+
+
+def exactness_of(rows):
+    """What an earlier run found, by fitter."""
+    names = [(row["fitter"].split(", 1 thread")[0], row) for row in rows]
+    measured = ("noisy", "noise", "worst", "Ktrans", "ve", "vp")
+    return {name: {key: row[key] for key in measured} for name, row in names}
 
 
 def summary(rows):
@@ -129,7 +142,7 @@ def shown(value):
     """A cell of the table."""
     if value is None or isinstance(value, str):
         return value or ""
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, list)):
         return f"{value[0]:.2%}"
     return f"{value:.1e}" if abs(value) < 1e-2 else f"{value:,.{3 if abs(value) < 1 else 1}f}"
 

@@ -53,11 +53,12 @@ def main():
 def sentence(found):
     """What the table does not say."""
     kept = found["gain_kept_at_10_20_30_percent"]
+    curve = kept["curve"]
     of_parameters = [share for name in PARAMETERS for share in kept[name]]
     return (
         f"With the guard, the worst of the {found['cells']} cells is {found['worst_cell']:.2f}, "
         f"{found['cells_above_1.05']} are above 1.05, and curves gain in all of them. Inside the "
-        f"law, at 10 to 30 % noise, {min(kept['curve']):.0%} to {max(kept['curve']):.0%} of the gain in "
+        f"law, at 10 to 30 % noise, {min(curve):.0%} to {max(curve):.0%} of the gain in "
         f"curves is kept, and {min(of_parameters):.0%} to {max(of_parameters):.0%} of that in "
         "parameters."
     )
