@@ -48,7 +48,7 @@ def main():
             "method": name,
             "guarded": measure(network, least)["error"],
             **measure(network.set_params(guard=None), least),
-            "minutes": sum(network.history[:, "dur"]) / 60,
+            "steps": sum(network.history[:, "train_batch_count"]),
         }
         ordered = sorted(rows.values(), key=lambda row: row["error"])
         write(stem, ordered, table(ordered), pairs=arguments.pairs)
@@ -68,20 +68,19 @@ def measure(method, least):
 
 
 def table(rows):
-    """Return the Markdown table; training in units of the cheapest network's."""
-    unit = min(row["minutes"] for row in rows if "minutes" in row)
+    """Return the Markdown table."""
     header = ["method", "error / limit", "guarded", *(f"{level:.0%} noise" for level in LEVELS)]
     lines = [
         [
             row["method"],
             f"{row['error']:.3f}",
-            f"{row['guarded']:.3f}" if "minutes" in row else "",
+            f"{row['guarded']:.3f}" if "steps" in row else "",
             *(f"{value:.2f}" for value in row["by_level"]),
-            f"{row['minutes'] / unit:.1f}" if "minutes" in row else "",
+            f"{row['steps']:,}" if "steps" in row else "",
         ]
         for row in rows
     ]
-    return markdown([*header, "cost of training"], lines)
+    return markdown([*header, "steps"], lines)
 
 
 def earlier(stem):
