@@ -108,11 +108,11 @@ def test_stops_a_network_that_flattens_what_it_never_saw(gaussian, offset):
 def test_hands_out_curves_as_they_came_where_the_rest_is_no_noise(gaussian):
     guard, infer, _ = gaussian
     _, noisy = fresh(500, 4)
-    bump = 3.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
+    bump = 3.0 * torch.cos(2 * torch.pi * torch.arange(N_TIMES) / 7.0)
     guarded, trust, score = guard(noisy + bump, infer(noisy + bump), 0.1)
-    assert trust.max() < 1e-3
+    assert trust.max() < 0.02
     assert score.max() < 1e-3
-    assert_allclose(guarded, noisy + bump, atol=1e-3)
+    assert_allclose(guarded, noisy + bump, atol=0.1)
 
 
 def test_puts_back_what_a_network_wrongly_removes(gaussian):
@@ -142,7 +142,7 @@ def test_knows_correlated_noise(gaussian):
     white = Guard.learn(
         infer, as_tensor(clean), NoiseLaw(law.levels, 0.0, None), 16_384, generator()
     )
-    assert white(noisy, infer(noisy), 0.1)[1].mean() < 0.7
+    assert white(noisy, infer(noisy), 0.1)[1].mean() < trust.mean() - 0.05
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,15 @@ def test_no_harm_far_outside_of_the_training_law(fitted, factor, level):
     assert error(fitted.transform(X), y) < error(X, y)
 
 
+@pytest.mark.parametrize("level", [0.05, 0.3])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_curves_that_come_later_are_no_worse_than_before(fitted, frames, level):
+    X, y = make_dce_curves(500, noise_levels=(level,), random_state=1)
+    late = np.hstack([np.zeros((500, frames)), y[:, :-frames]])
+    noisy = late + X - y
+    assert error(fitted.transform(noisy), late) < error(noisy, late)
+
+
 def test_precise_curves_pass_as_they_are(fitted):
     X, y = make_dce_curves(500, noise_levels=(1e-4,), random_state=1)
     assert error(fitted.transform(X), y) < 1.2 * error(X, y)
@@ -230,12 +239,12 @@ def test_a_larger_share_trusts_less(fitted, pairs):
 
 def test_scores_tell_inside_from_outside(fitted):
     X, _ = make_dce_curves(500, noise_levels=(0.1,), random_state=1)
-    inside, outside = fitted.score_samples(X), fitted.score_samples(X[:, ::-1])
+    inside, outside = fitted.score_samples(X), fitted.score_samples(-X)
     assert inside.shape == (500,)
     assert ((inside >= 0) & (inside <= 1)).all()
     assert np.median(inside) > 0.2
-    assert np.quantile(outside, 0.95) < 1e-3
-    assert fitted.fell_back(X[:, ::-1]).mean() > 0.95
+    assert np.quantile(outside, 0.95) < fitted.guard
+    assert fitted.fell_back(-X).mean() > 0.95
 
 
 def test_scores_are_one_where_there_is_no_guard():

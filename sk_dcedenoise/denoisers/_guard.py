@@ -15,9 +15,15 @@ import torch
 
 from sk_dcedenoise.denoisers._noise import NoiseLaw
 
-# Directions beyond those of clean curves, and how far a curve has to stand out there, in standard
-# deviations of its noise: from a network that is trusted, and from zero where none is.
-_SPARE, _STANDS_OUT = 3, (4.0, 2.5)
+# Directions beyond those of clean curves, at most and as a share of the frames. Three in eight are
+# their next ones, the others those of curves that come so many frames earlier or later.
+_MOST_SPARE, _FRAMES_PER_SPARE = 8, 4
+_NEXT, _SHIFTS = 3 / 8, (-3, -2, -1, 0, 1, 2, 3)
+# How far a curve has to stand out there, in standard deviations of its noise, from a network that
+# is trusted and from zero where none is.
+_STANDS_OUT = 4.0, 2.5
+# With fewer frames, noise cannot be told from signal.
+_FEWEST_FRAMES = 8
 # Curves for the comparison, at most, and in each class of noise level, at least.
 _MOST_CURVES, _CURVES_PER_LEVEL = 16384, 1000
 # Noise levels looked at, relative to the least and the largest of training.
@@ -36,13 +42,11 @@ class Guard:
     ----------
     analysis : ndarray of shape (n_times, n_times)
         ``curves @ analysis`` are coefficients in which the noise is white: `n_signal` of the
-        directions of clean curves, then `_SPARE` more, then the rest from smooth to rough.
+        directions of clean curves, then `n_spare` more, then the rest from rough to smooth.
     synthesis : ndarray of shape (n_times, n_times)
         The inverse of `analysis`.
-    n_signal : int
-        Number of directions in which the removed part is judged.
-    smoothness : ndarray of shape (n_rest,)
-        Correlation from frame to frame of each of the remaining directions.
+    n_signal, n_spare : int
+        Number of directions in which the removed part is judged, and of those next to them.
     levels : ndarray of shape (n_levels,)
         Logarithms of noise over signal, increasing, at which the arrays below were learned.
     gains : ndarray of shape (n_levels, n_signal, n_signal)
@@ -52,27 +56,26 @@ class Guard:
         Mean, and transposed inverse Cholesky factor of the covariance, of the removed part.
     distances : ndarray of shape (n_levels, n_tails)
         Squared distances from the centre that shares `_TAILS` of training curves exceed.
-    correlations : ndarray of shape (n_tails,)
-        Correlations from frame to frame of the rest, likewise.
+    smoothness : ndarray of shape (n_tails,)
+        Logarithms of the energy in the smooth half of the rest over that in the rough, likewise.
     """
 
     def __init__(
         self,
         n_signal,
+        n_spare,
         analysis,
         synthesis,
         smoothness,
-        correlations,
         levels,
         gains,
         centres,
         whiteners,
         distances,
     ):
-        self.n_signal = n_signal
+        self.n_signal, self.n_spare = n_signal, n_spare
         self.analysis, self.synthesis = analysis, synthesis
-        self.smoothness, self.correlations = smoothness, correlations
-        self.levels, self.gains = levels, gains
+        self.smoothness, self.levels, self.gains = smoothness, levels, gains
         self.centres, self.whiteners, self.distances = centres, whiteners, distances
 
     def has_shapes_for(self, n_times):
@@ -81,14 +84,16 @@ class Guard:
         return n_levels >= 2 and {
             "analysis": (n_times, n_times),
             "synthesis": (n_times, n_times),
-            "smoothness": (n_times - k - _SPARE,),
-            "correlations": (len(_TAILS),),
+            "smoothness": (len(_TAILS),),
             "levels": (n_levels,),
             "gains": (n_levels, k, k),
             "centres": (n_levels, k),
             "whiteners": (n_levels, k, k),
             "distances": (n_levels, len(_TAILS)),
-        } == {name: v.shape for name, v in vars(self).items() if name != "n_signal"}
+        } == {name: v.shape for name, v in self._arrays()}
+
+    def _arrays(self):
+        return [(name, v) for name, v in vars(self).items() if not name.startswith("n_")]
 
     @classmethod
     def learn(cls, infer, clean, noise_law, n_curves, generator):
@@ -117,25 +122,24 @@ class Guard:
         directions = _directions(clean, noise_law, levels) if len(levels) else None
         if directions is None:
             return None
-        analysis, synthesis, n_signal, smoothness = directions
+        analysis, synthesis, n_signal, n_spare = directions
         low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
         spread = NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
         noisy = truth + spread.draw(truth, generator)
         coefficients = noisy.double().cpu().numpy() @ analysis
         signal = analysis[:, :n_signal]
         denoised, truth = (v.double().cpu().numpy() @ signal for v in (infer(noisy), truth))
-        rest = coefficients[:, n_signal + _SPARE :]
+        rest = coefficients[:, n_signal + n_spare :]
         sd = np.sqrt((rest**2).mean(axis=1)) + _TINY
         removed = (coefficients[:, :n_signal] - denoised) / sd[:, None]
         missing = (truth - denoised) / sd[:, None]
         size = np.sqrt((coefficients[:, :n_signal] ** 2).mean(axis=1)) + _TINY
-        share = (rest**2 @ smoothness) / ((rest**2).sum(axis=1) + _TINY)
         return cls(
             n_signal,
+            n_spare,
             analysis=analysis,
             synthesis=synthesis,
-            smoothness=smoothness,
-            correlations=_exceeded(share),
+            smoothness=_exceeded(_smoothness(torch.from_numpy(rest**2)).numpy()),
             **_by_level(np.log(sd / size), removed, missing),
         )
 
@@ -157,8 +161,8 @@ class Guard:
         score : tensor of shape (n_curves,)
             Share of training curves that are explained worse than this one.
         """
-        k, kept = self.n_signal, self.n_signal + _SPARE
-        a = {n: torch.as_tensor(v).to(curves) for n, v in vars(self).items() if n != "n_signal"}
+        k, kept = self.n_signal, self.n_signal + self.n_spare
+        a = {name: torch.as_tensor(v).to(curves) for name, v in self._arrays()}
         data, network = curves @ a["analysis"], denoised @ a["analysis"][:, :kept]
         data, rest = data[:, :kept], data[:, kept:].square()
         energy = rest.sum(1, keepdim=True) + _TINY
@@ -166,7 +170,7 @@ class Guard:
         removed = (data - network) / sd
         size = data[:, :k].square().mean(1).sqrt() + _TINY
         explained, back = self._explained((sd[:, 0] / size).log(), removed[:, :k], a)
-        is_noise = _tail_share(rest @ a["smoothness"] / energy[:, 0], a["correlations"][None])
+        is_noise = _tail_share(_smoothness(rest), a["smoothness"][None])
 
         # Beyond the signal the network has nothing to add, and the data only what stands out.
         spare = removed[:, k:]
@@ -199,26 +203,44 @@ def _some_of(clean, n_curves, generator):
 
 
 def _directions(clean, noise_law, levels):
-    """Analysis, synthesis, number of signal directions and smoothness of the rest; or None."""
+    """Analysis, synthesis, and numbers of signal and of spare directions; or None."""
     n_times = clean.shape[1]
+    if n_times < _FEWEST_FRAMES:
+        return None
     factor = np.eye(n_times) if noise_law.factor is None else noise_law.factor
     clean = clean.double().cpu().numpy()
     quiet = np.quantile(levels, 0.05) * (np.abs(clean).mean(axis=1) ** noise_law.exponent).mean()
     whiten = np.linalg.inv(factor).T
-    white = clean @ whiten
-    values, vectors = np.linalg.eigh(white.T @ white / len(white))
-    values, vectors = values[::-1], vectors[:, ::-1]
-    most = n_times // 2 - _SPARE
-    if most < 1:
-        return None
-    n_signal = int(np.clip(np.count_nonzero(values > (quiet / 2) ** 2), 1, most))
-    kept = n_signal + _SPARE
-    # Next to the signal: the directions from smooth to rough, by how frames follow each other.
+    values, vectors = _principal(clean @ whiten)
+    n_spare = min(_MOST_SPARE, n_times // _FRAMES_PER_SPARE)
+    n_signal = np.count_nonzero(values > (quiet / 2) ** 2)
+    n_signal = int(np.clip(n_signal, 1, n_times // 2 - n_spare))
+    n_known = n_signal + int(_NEXT * n_spare)
+    known, others = vectors[:, :n_known], vectors[:, n_known:]
+    _, turn = _principal(_shifted(clean[:_CURVES_PER_LEVEL]) @ whiten @ others)
+    shifted, rest = np.split(others @ turn, [n_signal + n_spare - n_known], axis=1)
     neighbours = 0.5 * (np.eye(n_times, k=1) + np.eye(n_times, k=-1))
-    rest = vectors[:, kept:]
-    smoothness, turn = np.linalg.eigh(rest.T @ neighbours @ rest)
-    basis = np.hstack([vectors[:, :kept], rest @ turn])
-    return whiten @ basis, basis.T @ factor.T, n_signal, smoothness
+    _, turn = np.linalg.eigh(rest.T @ neighbours @ rest)
+    basis = np.hstack([known, shifted, rest @ turn])
+    return whiten @ basis, basis.T @ factor.T, n_signal, n_spare
+
+
+def _principal(vectors):
+    """Mean squares along principal axes, falling, and the axes as columns."""
+    values, axes = np.linalg.eigh(vectors.T @ vectors / len(vectors))
+    return values[::-1], axes[:, ::-1]
+
+
+def _shifted(curves):
+    """Curves that come some frames earlier or later, their ends held."""
+    frames = np.arange(curves.shape[1])
+    return np.concatenate([curves[:, np.clip(frames - s, 0, frames[-1])] for s in _SHIFTS])
+
+
+def _smoothness(rest):
+    """Logarithm of the energy in the smooth half over that in the rough half, squares given."""
+    rough, smooth = rest.tensor_split([rest.shape[1] // 2], dim=1)
+    return ((smooth.mean(1) + _TINY) / (rough.mean(1) + _TINY)).log()
 
 
 def _by_level(level, removed, missing):
