@@ -79,7 +79,7 @@ def make_dce_phantom(
     Returns
     -------
     phantom : :class:`~sklearn.utils.Bunch`
-        - ``concentration``: noisy mM, float32 of shape (*shape, n_times);
+        - ``concentration``: noisy mM, float32 of shape ``(*shape, n_times)``;
         - ``clean``: the same without noise;
         - ``signal``: noisy magnitude of a spoiled gradient echo, float32, any unit;
         - ``labels``: 0 air, and the place in ``names`` for all else;

@@ -25,7 +25,7 @@ def phantom_labels(shape):
 
     Returns
     -------
-    labels : ndarray of shape (*shape,)
+    labels : ndarray of shape ``(*shape,)``
     names : list of str
     """
     names = ["air", *dict.fromkeys(name for name, _, _ in _SHAPES)]

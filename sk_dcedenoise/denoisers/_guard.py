@@ -20,8 +20,8 @@ from sk_dcedenoise.denoisers._noise import NoiseLaw
 _MOST_SPARE, _FRAMES_PER_SPARE = 8, 4
 _NEXT, _SHIFTS = 3 / 8, (-3, -2, -1, 0, 1, 2, 3)
 # How far a curve has to stand out there, in standard deviations of its noise, from a network that
-# is trusted and from zero where none is.
-_STANDS_OUT = 4.0, 2.5
+# is trusted, and from zero where none is, in their next directions and in those of shifted curves.
+_FROM_NETWORK, _FROM_ZERO, _SHIFTED_FROM_ZERO = 4.0, 2.5, 3.5
 # With fewer frames, noise cannot be told from signal.
 _FEWEST_FRAMES = 8
 # Curves for the comparison, at most, and in each class of noise level, at least.
@@ -174,8 +174,10 @@ class Guard:
 
         # Beyond the signal the network has nothing to add, and the data only what stands out.
         spare = removed[:, k:]
-        network += sd * torch.cat([back, spare * (spare.abs() > _STANDS_OUT[0])], dim=1)
-        data[:, k:] *= data[:, k:].abs() > _STANDS_OUT[1] * sd
+        network += sd * torch.cat([back, spare * (spare.abs() > _FROM_NETWORK)], dim=1)
+        least = data.new_full((self.n_spare,), _SHIFTED_FROM_ZERO)
+        least[: int(_NEXT * self.n_spare)] = _FROM_ZERO
+        data[:, k:] *= data[:, k:].abs() > least * sd
         whether_noise = (is_noise / (_STRICTER * share)).clamp(max=1.0)
         whether_explained = (explained / share).clamp(max=1.0)
         mixed = torch.lerp(data, network, whether_explained[:, None]) @ a["synthesis"][:kept]

@@ -17,7 +17,7 @@ class DynamicVolume:
 
     Parameters
     ----------
-    data : ndarray of shape (*spatial, n_times)
+    data : ndarray of shape ``(*spatial, n_times)``
         Values, time last.
     time : array-like of shape (n_times,)
         Frame times in seconds.
@@ -52,7 +52,7 @@ class DynamicVolume:
 
         Parameters
         ----------
-        mask : array-like of shape (*spatial,)
+        mask : array-like of shape ``(*spatial,)``
             True (or 1) where a voxel is wanted.
 
         Returns
@@ -67,7 +67,7 @@ class DynamicVolume:
 
         Returns
         -------
-        mask : ndarray of shape (*spatial,), bool
+        mask : ndarray of shape ``(*spatial,)``, bool
             For scans that come without a mask, whose surroundings were set to zero or to NaN.
         """
         finite = np.isfinite(self.data)

@@ -22,7 +22,7 @@ def save_maps(folder, columns, mask, volume, *, notes=None):
         Where to write; it has to be there.
     columns : mapping of str to array-like of shape (n_curves,)
         Parameters by name, in the order of the mask's voxels.
-    mask : array-like of shape (*spatial,)
+    mask : array-like of shape ``(*spatial,)``
         The mask that the curves were taken out with.
     volume : DynamicVolume
         The scan.
@@ -69,7 +69,7 @@ def save_curves(path, curves, mask, volume, *, notes=None):
         A .nii or .nii.gz file; its JSON sidecar is written beside.
     curves : array-like of shape (n_curves, n_times)
         Concentrations in mM, in the order of the mask's voxels. NaN stands outside the mask.
-    mask : array-like of shape (*spatial,)
+    mask : array-like of shape ``(*spatial,)``
         The mask that the curves were taken out with.
     volume : DynamicVolume
         The scan.

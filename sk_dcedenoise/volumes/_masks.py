@@ -22,7 +22,7 @@ def load_mask(path, volume, *, label=None):
 
     Returns
     -------
-    mask : ndarray of shape (*spatial,), bool
+    mask : ndarray of shape ``(*spatial,)``, bool
 
     Raises
     ------
@@ -58,7 +58,7 @@ def load_map(path, volume):
 
     Returns
     -------
-    values : ndarray of shape (*spatial,)
+    values : ndarray of shape ``(*spatial,)``
 
     Raises
     ------
