@@ -58,12 +58,11 @@ def best_batch(estimator, X, seconds):
 
 
 def inference_table(rows, stock_batches):
-    header = ["network", "(a) curves/s", "its batch", "transform", "transform, CPU"]
+    header = ["network", "batch of (a)", "transform", "transform, CPU"]
     header += ["module alone", *(f"skorch {size}" for size in stock_batches)]
     lines = [
         [
             row["network"],
-            f"{row['bare_curves_per_s']:,.0f}",
             row["bare_batch"],
             *(f"{row[key]:.2f}" for key in ("ours_wall", "ours_cpu", "module_cpu")),
             *(f"{row[f'stock_{size}_cpu']:.3f}" for size in stock_batches),

@@ -77,16 +77,14 @@ def stock(estimator, X, y, batch_size, n_epochs):
 
 
 def training_table(rows):
-    header = "network|weights|batch|(a) curves/s|loop|loop, CPU|start-up|default fit|skorch"
+    header = "network|weights|batch|loop|loop, CPU|default fit|skorch"
     lines = [
         [
             row["network"],
             f"{row['weights']:,}",
             row["batch_size"],
-            f"{row['bare_curves_per_s']:,.0f}",
             f"{row['loop_wall']:.2f}",
             f"{row['loop_cpu']:.2f}",
-            f"{row['start_up_ms_cpu']:.0f} ms",
             f"{row['default_fit_cpu']:.2f}",
             f"{row['stock_cpu']:.3f}",
         ]

@@ -7,10 +7,10 @@ and the same work: no fresh noise, no validation; (b) alone follows its learning
 Ratios are speeds over that of (a), from median times, so above 1 is faster. CPU time is the more
 robust one where other programs run.
 
-Training: `loop` is the training loop of `fit` alone. `start-up` is all else in `fit` with 20,000
-curves (checks, units, the law of the noise, building the module), and `default fit` what is left of
-the ratio over the whole of `fit` with the default number of steps. Inference: (a) takes the batch
-size that it is fastest with; `module alone` is (a) without scaling the curves.
+Training: `loop` is the training loop of `fit` alone, and `default fit` what is left of the ratio
+over the whole of `fit` (checks, units, the law of the noise, building the module) with 20,000
+curves and the default number of steps. Inference: (a) takes the batch size that it is fastest with;
+`module alone` is (a) without scaling the curves.
 """
 
 import argparse

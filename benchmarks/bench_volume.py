@@ -132,13 +132,13 @@ def linearity(rows, kind, least):
 
 
 def table(rows):
-    header = "voxels|denoise|fit|CPU per voxel|input|peak memory|peak / input"
+    header = "voxels|CPU time per voxel, relative|fit's share|input|peak memory|peak / input"
+    unit = total(rows[-1], "cpu") / rows[-1]["voxels"]
     lines = [
         [
             f"{row['voxels']:,.0f}",
-            f"{row['denoise_wall_s']:.1f} s",
-            f"{row['fit_wall_s']:.1f} s",
-            f"{1e6 * total(row, 'cpu') / row['voxels']:.1f} us",
+            f"{total(row, 'cpu') / row['voxels'] / unit:.3f}",
+            f"{row['fit_cpu_s'] / total(row, 'cpu'):.1%}",
             f"{row['input_mb']:.1f} MB",
             f"{row['peak_mb']:.1f} MB",
             f"{row['peak_per_input']:.2f}",
@@ -157,7 +157,7 @@ def summary(rows, least):
 
 
 def plot(rows, path):
-    """Draw seconds against number of voxels, with the line of the mean cost per voxel."""
+    """Draw cost against number of voxels, and the line of a cost in proportion."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -166,14 +166,11 @@ def plot(rows, path):
     voxels = np.array([row["voxels"] for row in rows])
     figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
     for kind, marker in (("cpu", "o"), ("wall", "s")):
-        seconds = np.array([total(row, kind) for row in rows])
-        per_voxel = (seconds / voxels)[voxels >= LEAST_LINEAR].mean()
-        (points,) = axes.plot(voxels, seconds, marker, label=f"{kind} time")
-        label = f"{1e6 * per_voxel:.0f} us per voxel"
-        color = points.get_color()
-        line = [0, voxels.max()], [0, per_voxel * voxels.max()]
-        axes.plot(*line, color=color, label=label)
-    axes.set(xlabel="voxels", ylabel="seconds to denoise and fit")
+        cost = np.array([total(row, kind) for row in rows])
+        per_voxel = (cost / voxels)[voxels >= LEAST_LINEAR].mean()
+        axes.plot(voxels, cost / per_voxel / 1e6, marker, label=f"{kind} time")
+    axes.plot([0, voxels.max()], [0, voxels.max() / 1e6], color="0.5", label="in proportion")
+    axes.set(xlabel="voxels", ylabel="cost, a million voxels = 1")
     axes.legend()
     figure.savefig(path, dpi=150)
 
