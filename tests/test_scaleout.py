@@ -38,7 +38,7 @@ def client():
     """Two workers, one thread each."""
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, worker_dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", worker_dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

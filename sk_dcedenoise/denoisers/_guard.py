@@ -174,10 +174,10 @@ class Guard:
 
         # Beyond the signal the network has nothing to add, and the data only what stands out.
         spare = removed[:, k:]
-        network += sd * torch.cat([back, spare * (spare.abs() > _FROM_NETWORK)], dim=1)
+        network += sd * torch.cat([back, spare * _stands_out(spare, _FROM_NETWORK)], dim=1)
         least = data.new_full((self.n_spare,), _SHIFTED_FROM_ZERO)
         least[: int(_NEXT * self.n_spare)] = _FROM_ZERO
-        data[:, k:] *= data[:, k:].abs() > least * sd
+        data[:, k:] *= _stands_out(data[:, k:] / sd, least)
         whether_noise = (is_noise / (_STRICTER * share)).clamp(max=1.0)
         whether_explained = (explained / share).clamp(max=1.0)
         mixed = torch.lerp(data, network, whether_explained[:, None]) @ a["synthesis"][:kept]
@@ -197,6 +197,11 @@ class Guard:
             explained += weight * _tail_share(white.square().sum(1), a["distances"][at])
             back += weight[:, None] * gained
         return explained, back
+
+
+def _stands_out(values, least):
+    """0 below, 1 above, and in between over half a standard deviation, so that nothing jumps."""
+    return (2.0 * (values.abs() - least) + 0.5).clamp(0.0, 1.0)
 
 
 def _some_of(clean, n_curves, generator):
