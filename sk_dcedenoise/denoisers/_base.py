@@ -240,7 +240,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
     def _chunks(self, X):
         """Rows, their curves in the network's units, and what the network makes of them."""
         self._set_training(False)
-        step, device = self._at_a_time(X), self.device_
+        step, device = self._at_a_time(), self.device_
         scaled = np.empty((min(step, len(X)), X.shape[1]), np.float32)
         with torch.inference_mode():
             for start in range(0, len(X), step):

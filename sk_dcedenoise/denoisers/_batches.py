@@ -89,17 +89,22 @@ class OrderedBatches:
             yield X[chosen], y[chosen]
 
 
-def curves_at_a_time(module, n_curves, n_times, device):
-    """Number of curves that a device denoises fastest at a time, a power of two."""
-    if n_curves <= FEWEST:
-        return FEWEST
-    on_cpu = device.type == "cpu"
+def curves_at_a_time(values_per_curve, device):
+    """Number of curves that a device denoises fastest at a time, a power of two.
+
+    Parameters
+    ----------
+    values_per_curve : int
+        What :func:`widest_layer` found.
+    device : torch.device
+    """
     allowed = LAYER_BYTES.get(device.type, LAYER_BYTES_ACCELERATOR)
-    fitting = allowed // (4 * _widest_layer(module, n_times, device))
-    return 2 ** (min(max(fitting, FEWEST), MOST if on_cpu else MOST_ACCELERATOR).bit_length() - 1)
+    most = MOST if device.type == "cpu" else MOST_ACCELERATOR
+    fitting = allowed // (4 * values_per_curve)
+    return 2 ** (min(max(fitting, FEWEST), most).bit_length() - 1)
 
 
-def _widest_layer(module, n_times, device):
+def widest_layer(module, n_times, device):
     """Most values that go into and come out of one layer, per curve."""
     widths = [1]
 
@@ -107,7 +112,7 @@ def _widest_layer(module, n_times, device):
         output = output[0] if isinstance(output, tuple) else output
         widths.append(inputs[0].numel() + output.numel())
 
-    module = copy.deepcopy(module).eval()  # the original may be at work in another thread
+    module = copy.deepcopy(module).eval()  # the original keeps neither hooks nor mode
     for layer in module.modules():
         if not list(layer.children()):
             layer.register_forward_hook(measure)

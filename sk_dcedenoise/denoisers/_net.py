@@ -13,6 +13,7 @@ from sk_dcedenoise.denoisers._batches import (
     OrderedBatches,
     TrainingBatches,
     curves_at_a_time,
+    widest_layer,
 )
 from sk_dcedenoise.denoisers._layers import Dropout
 from sk_dcedenoise.denoisers._skorch import PlainNet
@@ -79,11 +80,17 @@ class CurveNet(PlainNet):
     def get_iterator(self, dataset, training=False):
         """Batches as slices of whole tensors; skorch's loader collates curve by curve."""
         if not training:
-            return OrderedBatches(dataset, self._at_a_time(dataset.X))
+            return OrderedBatches(dataset, self._at_a_time())
         return TrainingBatches(dataset, self.batch_size, self._generator(), self._noise_law())
 
-    def _at_a_time(self, curves):
-        return curves_at_a_time(self.module_, *curves.shape, self.device_)
+    def initialize(self):
+        super().initialize()
+        # Found once: a pass through the module would take as long as a thousand curves.
+        self.values_per_curve_ = widest_layer(self.module_, self.n_features_in_, self.device_)
+        return self
+
+    def _at_a_time(self):
+        return curves_at_a_time(self.values_per_curve_, self.device_)
 
     def _generator(self):
         return torch.Generator(self.device_).manual_seed(int(self.rng_.randint(2**31)))
