@@ -1,9 +1,10 @@
 """Fresh curves of the reference law, the limit on them, and networks trained on pairs of it."""
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from sk_dcedenoise import denoisers, persistence
 from sk_dcedenoise.baselines import PosteriorMeanDenoiser
@@ -12,6 +13,11 @@ from sk_dcedenoise.datasets import make_dce_curves, reference_law_dictionary
 TIME = 3.75 * np.arange(32)
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3)
 NAMES = [name.removeprefix("Denoiser") for name in denoisers.__all__ if "Denoiser" in name]
+# The recurrent ones as published see no frame later than the one they put out.
+ONE_WAY = {
+    f"{name}, one-way": partial(getattr(denoisers, f"Denoiser{name}"), bidirectional=False)
+    for name in ("DRNN", "LSTM")
+}
 PARAMETERS = ("Ktrans", "kep", "vp", "ve")
 
 
@@ -35,6 +41,24 @@ def limit_curves(level):
     return limit().transform(fresh_curves(level)[0])
 
 
+def one_way_limit_curves(level):
+    """The same where each frame is told from those up to it: no causal network is better."""
+    candidates = torch.from_numpy(limit().dictionary_).float()
+    sd = torch.tensor(LEVELS)[:, None] * candidates.mean(dim=1)
+    law = candidates.T.contiguous(), 0.5 / sd.square(), sd.log()
+    return np.array([_one_way(x, *law) for x in fresh_curves(level)[0].tolist()])
+
+
+def _one_way(x, frames, precision, log_sd):
+    """Posterior mean of each frame of a curve given the frames up to it."""
+    log_weight, means = torch.zeros_like(precision), []
+    for value, candidates in zip(x, frames, strict=True):
+        log_weight.addcmul_(precision, (candidates - value).square(), value=-1).sub_(log_sd)
+        weight = torch.exp(log_weight - log_weight.max()).sum(dim=0)
+        means.append(float(weight @ candidates / weight.sum()))
+    return means
+
+
 def squared_errors(denoise):
     """Mean squared error of fresh curves after ``denoise(level)``, level by level."""
     return np.array([np.mean((denoise(level) - fresh_curves(level)[1]) ** 2) for level in LEVELS])
@@ -42,11 +66,13 @@ def squared_errors(denoise):
 
 def trained(name, n_pairs, folder):
     """Return a network with its defaults, trained on so many pairs; kept in a folder if given."""
-    path = None if folder is None else Path(folder) / f"{name}_{n_pairs}.sdd"
+    stem = name.replace(", ", "_")
+    path = None if folder is None else Path(folder) / f"{stem}_{n_pairs}.sdd"
     if path is not None and path.exists():
         kept = persistence.load(path)
         return kept.set_params(guard=type(kept)().guard)
-    estimator = getattr(denoisers, f"Denoiser{name}")(random_state=0)
+    kind = ONE_WAY[name] if name in ONE_WAY else getattr(denoisers, f"Denoiser{name}")
+    estimator = kind(random_state=0)
     estimator.fit(*make_dce_curves(n_pairs, random_state=0))
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
