@@ -278,18 +278,22 @@ def test_refuses_unfitted(path):
 
 def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
     before = saved.read_bytes()
-    full_disk = OSError("No space left on device")
 
-    def half_written(arrays, draft, metadata):
-        with open(draft, "wb") as opened:
-            opened.write(b"half")
-        raise full_disk
+    def full_disk(descriptor):
+        raise OSError("No space left on device")
 
-    monkeypatch.setattr(_file, "save_file", half_written)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(OSError, match="No space left"):
         save(NETWORKS[0], saved)
     assert saved.read_bytes() == before
     assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_whoever_may_read_new_files_may_read_this_one(path):
+    save(NETWORKS[0], path)
+    ordinary = path.with_name("ordinary")
+    ordinary.touch()
+    assert path.stat().st_mode == ordinary.stat().st_mode
 
 
 # ---- hostile files ---------------------------------------------------------------------------

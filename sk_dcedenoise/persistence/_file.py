@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 FORMAT = 1
 _KEY = "sk_dcedenoise"
@@ -65,9 +65,11 @@ def write(path, record, arrays):
         )
     draft = f"{path}.{uuid.uuid4().hex}.part"
     try:
-        save_file(arrays, draft, metadata={_KEY: header})
-        with open(draft, "rb+") as written:
-            os.fsync(written.fileno())
+        # Written here, as safetensors' own file could be read by nobody but its owner.
+        with open(draft, "wb") as file:
+            file.write(save(arrays, metadata={_KEY: header}))
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(draft, path)
     except BaseException:
         if os.path.exists(draft):
