@@ -83,9 +83,14 @@ def reference(network, arguments):
     X, _ = make_dce_curves(N_CURVES, random_state=0)
     yield row("PCA, 3 components", PCADenoiser(n_components=3).fit(X))
     yield row("fit and resimulate", ToftsResimulator(ToftsTransformer(TIME)).fit(X))
-    yield row(_name("without clean curves", arguments), _semisynthetic(network()).fit(X))
-    pairs = make_dce_curves(N_PAIRS, random_state=1)
-    yield row(_name("pairs of the true law", arguments), network().fit(*pairs))
+    semisynthetic = _semisynthetic(network()).fit(X)
+    yield row(_name("without clean curves", arguments), semisynthetic)
+    semisynthetic.estimator_.set_params(guard=None)
+    yield row(_name("without clean curves, without guard", arguments), semisynthetic)
+    supervised = network().fit(*make_dce_curves(N_PAIRS, random_state=1))
+    yield row(_name("pairs of the true law", arguments), supervised)
+    supervised.set_params(guard=None)
+    yield row(_name("pairs of the true law, without guard", arguments), supervised)
 
 
 def wide(network, arguments):

@@ -5,7 +5,8 @@
 Half a slice of 2,250 enhancing voxels and 25 frames (reference data; skipped where they are not),
 of which no truth is known. DenoiserCNN is trained on a wide law with the delays and the noise of
 these curves, as the command line does. The correlation from frame to frame of what it removes is
-shown beside that of what it removes from training curves, and of their noise.
+shown beside that of what it removes from training curves, and of their noise; and the share of
+curves that it trusts, by how far the kinetic model explains them.
 """
 
 import argparse
@@ -44,11 +45,8 @@ def main():
     fell_back = network.fell_back(noisy)
     groups = tissue(noisy, time, nodes, delays)
     shares = {name: float(1 - fell_back[here].mean()) for name, here in groups.items()}
-    header = ["what was removed", *(f"lag {lag}" for lag in LAGS), "size / noise"]
-    lines = [
-        [row["from"], *(f"{value:+.2f}" for value in row["lags"]), f"{row['size']:.2f}"]
-        for row in rows
-    ]
+    header = ["what was removed", *(f"lag {lag}" for lag in LAGS)]
+    lines = [[row["from"], *(f"{value:+.2f}" for value in row["lags"])] for row in rows]
     text = markdown(header, lines) + "\n\n"
     text += markdown(["curves", "number", "trusted"], [
         [name, int(here.sum()), f"{shares[name]:.1%}"] for name, here in groups.items()
@@ -59,42 +57,47 @@ def main():
 
 def measure(network, noisy, X, y):
     """Correlations of what is removed from the slice, from training curves, and of pure noise."""
+    fell_back = network.fell_back(noisy)
     guarded = network.transform(noisy)
     bare = network.set_params(guard=None).transform(noisy)
     training = network.transform(X)
     network.set_params(guard=DenoiserCNN().guard)
     for name, removed in (
         ("the slice, guarded", noisy - guarded),
-        ("the slice, without guard", noisy - bare),
+        ("the slice, without guard: trusted curves", (noisy - bare)[~fell_back]),
+        ("the slice, without guard: those that fell back", (noisy - bare)[fell_back]),
         ("training curves, without guard", X - training),
         ("training curves, their noise", X - y),
     ):
         unit = removed / np.sqrt(np.mean(removed**2, axis=1, keepdims=True) + 1e-30)
         lags = [float(np.mean(unit[:, lag:] * unit[:, :-lag])) for lag in LAGS]
-        yield {"from": name, "lags": lags, "size": size_over_noise(removed, name, noisy, X)}
-
-
-def size_over_noise(removed, name, noisy, X):
-    """Root mean square of what is removed over the noise, told by second differences."""
-    curves = noisy if "slice" in name else X
-    late = np.diff(curves[:, curves.shape[1] // 2 :], n=2, axis=1)
-    noise = np.sqrt(np.mean(late**2) / 6)
-    half = removed[:, removed.shape[1] // 2 :]
-    return float(np.sqrt(np.mean(half**2)) / noise)
+        yield {"from": name, "lags": lags}
 
 
 def tissue(noisy, time, nodes, delays):
     """Groups of curves by their kinetic fit."""
-    fit = ToftsTransformer(time, nodes, delay=delays, outputs=["Ktrans", "ve", "vp", "r2"])
-    Ktrans, ve, vp, r2 = fit.fit_transform(noisy).T
+    outputs = ["Ktrans", "ve", "vp", "residual_std"]
+    fit = ToftsTransformer(time, nodes, delay=delays, outputs=outputs)
+    Ktrans, ve, vp, residual = fit.fit_transform(noisy).T
+    noise = noise_of_each(noisy)
+    misfit = residual / noise
     return {
         "all": np.ones(len(noisy), bool),
-        "explained by the kinetic model (R2 > 0.8)": r2 > 0.8,
-        "not explained by it": r2 <= 0.8,
+        "the fit leaves less than the noise": misfit < 1,
+        "1 to 1.5 times the noise": (misfit >= 1) & (misfit < 1.5),
+        "1.5 to 2 times": (misfit >= 1.5) & (misfit < 2),
+        "more than twice": misfit >= 2,
+        "dips below zero by three times the noise": noisy.min(axis=1) < -3 * noise,
         "vessels (vp > 0.1)": vp > 0.1,
         "fast leakage (Ktrans > 0.2 /min)": Ktrans > 0.2,
         "still rising at the end (ve at its bound)": ve > 0.99,
     }
+
+
+def noise_of_each(curves):
+    """Noise of each curve by second differences of its second half, where the bolus is gone."""
+    bends = np.diff(curves[:, curves.shape[1] // 2 :], n=2, axis=1)
+    return np.sqrt(np.mean(bends**2, axis=1) / 6)
 
 
 def draw(network, noisy, time, fell_back, path):
