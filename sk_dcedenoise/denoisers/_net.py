@@ -85,9 +85,13 @@ class CurveNet(PlainNet):
 
     def initialize(self):
         super().initialize()
-        # Found once: a pass through the module would take as long as a thousand curves.
-        self.values_per_curve_ = widest_layer(self.module_, self.n_features_in_, self.device_)
+        if hasattr(self, "n_features_in_"):
+            self._measure_module()
         return self
+
+    def _measure_module(self):
+        # Once, and not at each use: a pass through the module takes as long as a thousand curves.
+        self.values_per_curve_ = widest_layer(self.module_, self.n_features_in_, self.device_)
 
     def _at_a_time(self):
         return curves_at_a_time(self.values_per_curve_, self.device_)
@@ -101,6 +105,7 @@ class CurveNet(PlainNet):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train on arrays that are in the network's units already."""
         self.check_training_readiness()
+        self._measure_module()
         train, valid = self.get_split_datasets(X, y)
         self._check_monitors(valid)
         batches = self.get_iterator(train, training=True)
