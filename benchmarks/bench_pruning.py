@@ -1,23 +1,26 @@
 """How many epochs does pruning save in a search, and what does it cost in the best score?
 
-    python benchmarks/bench_pruning.py [--trials 40] [--only VanillaNL ResCNN] [--sampler tpe]
+    python benchmarks/bench_pruning.py [--trials 40] [--only VanillaNL ResCNN] [--seeds 0 1 2]
+                                       [--sampler tpe]
 
 Runs the same study twice for each network, with pruning as `tune` does it by default and without,
 and compares the epochs trained and the best cross-validated error. With ``--sampler random`` both
-studies try the very same parameters; with "tpe", the default of `tune`, each goes its own way.
+studies try the very same parameters; with "tpe", the default of `tune`, each goes its own way, so
+that the best of the two also differs by luck: hence several seeds.
 """
 
 import argparse
+import json
 
 import optuna
 import torch
-from _report import markdown, write
+from _report import RESULTS, markdown, write
 
 from sk_dcedenoise import denoisers
 from sk_dcedenoise.datasets import make_dce_curves
 from sk_dcedenoise.search import tune
 
-SAMPLERS = {"tpe": lambda: None, "random": lambda: optuna.samplers.RandomSampler(seed=0)}
+SAMPLERS = {"tpe": lambda seed: None, "random": optuna.samplers.RandomSampler}
 
 
 def main():
@@ -26,23 +29,28 @@ def main():
     parser.add_argument("--pairs", type=int, default=300)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--only", nargs="+", default=["VanillaNL", "ResCNN"])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--sampler", choices=SAMPLERS, default="tpe")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    rows = []
-    for name in arguments.only:
-        rows.append(compare(name, arguments))
-        write(f"pruning_{arguments.sampler}", rows, table(rows), **vars(arguments))
+    stem = f"pruning_{arguments.sampler}"
+    rows = {(row["network"], row["seed"]): row for row in earlier(stem)}
+    for seed in arguments.seeds:
+        for name in arguments.only:
+            rows[name, seed] = compare(name, seed, arguments)
+            ordered = [rows[key] for key in sorted(rows)]
+            settings = {key: getattr(arguments, key) for key in ("trials", "pairs", "epochs")}
+            write(stem, ordered, table(ordered), **settings)
 
 
-def compare(name, arguments):
+def compare(name, seed, arguments):
     """Run both studies of one network and return a row of the table."""
     X, y = make_dce_curves(arguments.pairs, random_state=0)
     denoiser = getattr(denoisers, f"Denoiser{name}")(
         max_epochs=arguments.epochs, random_state=0, device="cpu"
     )
-    row = {"network": name}
+    row = {"network": name, "seed": seed}
     for kind, pruner in (("pruned", None), ("unpruned", optuna.pruners.NopPruner())):
         result = tune(
             denoiser,
@@ -50,8 +58,8 @@ def compare(name, arguments):
             y,
             n_trials=arguments.trials,
             pruner=pruner,
-            sampler=SAMPLERS[arguments.sampler](),
-            random_state=0,
+            sampler=SAMPLERS[arguments.sampler](seed),
+            random_state=seed,
             storage=None,
             refit=False,
         )
@@ -62,7 +70,15 @@ def compare(name, arguments):
 
 def table(rows):
     """Return the Markdown table."""
-    header = ["network", "epochs, unpruned", "pruned", "saved", "best error, unpruned", "pruned"]
+    header = [
+        "network",
+        "seed",
+        "epochs, unpruned",
+        "pruned",
+        "saved",
+        "best error, unpruned",
+        "pruned",
+    ]
     lines = []
     for row in rows:
         saved = 1 - row["epochs_pruned"] / row["epochs_unpruned"]
@@ -70,6 +86,7 @@ def table(rows):
         lines.append(
             [
                 row["network"],
+                row["seed"],
                 row["epochs_unpruned"],
                 row["epochs_pruned"],
                 f"{saved:.0%}",
@@ -78,6 +95,12 @@ def table(rows):
             ]
         )
     return markdown(header, lines)
+
+
+def earlier(stem):
+    """Rows of earlier runs."""
+    path = RESULTS / f"{stem}.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
 if __name__ == "__main__":
