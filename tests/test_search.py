@@ -238,24 +238,12 @@ def test_prunes_inside_the_second_fold(estimator):
 
 def test_reports_the_validation_error_in_mm():
     callback = PruningCallback(new_trial(PruneAt(99)))
-    params = {"callbacks": [("pruning", callback)], "max_epochs": 3, "guard": None}
-    denoiser = clone(TINY).set_params(**params).fit(X, Y)
+    denoiser = clone(TINY).set_params(callbacks=[("pruning", callback)], max_epochs=3).fit(X, Y)
     losses = denoiser.history[:, "valid_loss"]  # mean squared error of y / scale_
     expected = -denoiser.scale_ * np.sqrt(losses)
     found = reports(callback.trial)
     np.testing.assert_allclose([found[5], found[12], found[19]], expected, rtol=1e-5)
     assert callback.n_epochs_ == 3
-
-
-def test_reports_the_error_with_the_guard_as_scores_have_it():
-    found = {}
-    for guard in (None, 0.15):
-        callback = PruningCallback(new_trial(PruneAt(99)))
-        denoiser = clone(TINY).set_params(callbacks=[callback], max_epochs=3, guard=guard)
-        denoiser.fit(X, Y)
-        found[guard] = -reports(callback.trial)[19]
-    # Few steps leave a network that the guard does not trust, and the data are better.
-    assert found[0.15] < 0.2 * found[None]
 
 
 def test_looking_at_a_trial_does_not_change_its_training():

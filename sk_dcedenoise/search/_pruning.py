@@ -3,26 +3,19 @@
 import math
 
 import optuna
-import torch
 from skorch.callbacks import Callback
-
-from ..denoisers._guard import Guard
 
 # Reports of one training. Training is compared at equal shares of its budget, not at equal epochs:
 # the learning rate follows the budget, and batch sizes may differ from trial to trial.
 MARKS = 20
-# Training curves that a guard is learned from to see how it would be if training ended here.
-_GLANCE = 200
 
 
 class PruningCallback(Callback):
     """Report the validation error to a trial during training, and stop it where that is hopeless.
 
     Twenty times in a training, at equal shares of its budget, the root mean squared error of the
-    validation curves is reported, as it would be if training ended there: in mM, and with the guard
-    if the denoiser has one, since scores of the trained estimator have it too. The trainings of a
-    cross-validation count on from each other, so each report has a step of its own. A study that
-    prunes nothing (``NopPruner``) gets no reports.
+    validation curves is reported. The trainings of a cross-validation count on from each other, so
+    each report has a step of its own. A study that prunes nothing (``NopPruner``) gets no reports.
 
     Parameters
     ----------
@@ -74,7 +67,7 @@ class PruningCallback(Callback):
         self._n_trainings += 1
         self._marks_passed = 0
 
-    def on_epoch_end(self, net, dataset_train=None, dataset_valid=None, **kwargs):
+    def on_epoch_end(self, net, dataset_valid=None, **kwargs):
         self.n_epochs_ += 1
         if self.trial is None or isinstance(self.trial.study.pruner, optuna.pruners.NopPruner):
             return
@@ -85,7 +78,7 @@ class PruningCallback(Callback):
                 "with pruner=optuna.pruners.NopPruner()."
             )
         steps = self._new_steps(net.budget_.progress)
-        error = _error(net, dataset_train, dataset_valid) if steps else 0.0
+        error = _error(net, dataset_valid) if steps else 0.0
         for step in steps:
             self.trial.report(-error, step)
         if not math.isfinite(error) or (steps and self.trial.should_prune()):
@@ -110,21 +103,11 @@ class PruningCallback(Callback):
         return vars(self) | {"trial": None}
 
 
-def _error(net, train, valid):
-    """Root mean squared error in mM; infinite where the network has lost its way."""
-    denoised = _denoised(net, valid.X)
-    if not denoised.isfinite().all():
-        return math.inf
-    # A stream of random numbers of its own: to look is not to change what is trained.
-    generator = torch.Generator(net.device_).manual_seed(0)
-    if net.guard is not None:
-        guard = Guard.learn(
-            lambda curves: _denoised(net, curves), train.y, net.noise_law_, _GLANCE, generator
-        )
-        if guard is not None:
-            denoised, _, _ = guard(valid.X, denoised, net.guard)
-    return net.scale_ * math.sqrt(float((denoised - valid.y).square().mean()))
-
-
-def _denoised(net, curves):
-    return torch.cat(list(net.forward_iter(curves, device=net.device_)))
+def _error(net, pairs):
+    """Root mean squared error in mM, which is comparable whatever the loss and the scale."""
+    squared, n_values = 0.0, 0
+    predictions = net.forward_iter(pairs, device=net.device_)
+    for (_, target), prediction in zip(net.get_iterator(pairs), predictions, strict=True):
+        squared = squared + (prediction - target).square().sum()
+        n_values += target.numel()
+    return net.scale_ * math.sqrt(float(squared) / n_values)

@@ -138,7 +138,9 @@ def tune(
     end.
 
     **Pruning.** Trials are compared by the validation error at equal shares of the training budget,
-    see :class:`PruningCallback`; the first five scored ones are trained in full.
+    see :class:`PruningCallback`; the first five scored ones are trained in full. That error is the
+    network's own: search with ``guard=None``, or scores are of something else, and set the guard
+    of the best estimator afterwards, which `fit` has learned all the same.
 
     Examples
     --------
