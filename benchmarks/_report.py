@@ -38,6 +38,12 @@ def write(stem, rows, table, **settings):
     print(table)
 
 
+def earlier(stem):
+    """Return the rows that an earlier run wrote under this name, which may be of other methods."""
+    path = RESULTS / f"{stem}.json"
+    return json.loads(path.read_text())["rows"] if path.exists() else []
+
+
 def place(stem, table):
     """Keep a table as docs/_tables/<stem>.md, and put it between its marks in README and docs."""
     TABLES.mkdir(exist_ok=True)

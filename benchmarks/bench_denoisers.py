@@ -10,7 +10,6 @@ two recurrent ones were published, have a limit of their own.
 """
 
 import argparse
-import json
 
 import numpy as np
 import torch
@@ -24,7 +23,7 @@ from _reference_law import (
     squared_errors,
     trained,
 )
-from _report import RESULTS, markdown, write
+from _report import earlier, markdown, write
 
 from sk_dcedenoise.baselines import LinearMMSEDenoiser, PCADenoiser, ToftsResimulator
 from sk_dcedenoise.datasets import make_dce_curves
@@ -101,12 +100,6 @@ def table(rows):
         for row in rows
     ]
     return markdown([*header, "steps"], lines)
-
-
-def earlier(stem):
-    """Rows of earlier runs."""
-    path = RESULTS / f"{stem}.json"
-    return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
 if __name__ == "__main__":

@@ -11,11 +11,10 @@ make up for most of what is wrong with a network that has hardly been trained.
 """
 
 import argparse
-import json
 
 import optuna
 import torch
-from _report import RESULTS, markdown, write
+from _report import earlier, markdown, write
 
 from sk_dcedenoise import denoisers
 from sk_dcedenoise.datasets import make_dce_curves
@@ -96,12 +95,6 @@ def table(rows):
             ]
         )
     return markdown(header, lines)
-
-
-def earlier(stem):
-    """Rows of earlier runs."""
-    path = RESULTS / f"{stem}.json"
-    return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
 if __name__ == "__main__":

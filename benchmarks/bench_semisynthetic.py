@@ -10,11 +10,10 @@ shows what drawing by kinds of tissue rather than by frequency does.
 """
 
 import argparse
-import json
 
 import numpy as np
 import torch
-from _report import RESULTS, markdown, write
+from _report import earlier, markdown, write
 
 from sk_dcedenoise import denoisers
 from sk_dcedenoise.baselines import (
@@ -55,7 +54,7 @@ def main():
 
     for part in arguments.only:
         stem = f"semisynthetic_{part}"
-        rows = {row["method"]: row for row in _earlier(stem)}
+        rows = {row["method"]: row for row in earlier(stem)}
         for row in PARTS[part](network, arguments):
             rows[row["method"]] = row
             table = markdown(HEADERS[part], map(_line, rows.values()))
@@ -160,11 +159,6 @@ def _name(method, arguments):
 
 def _line(row):
     return [row["method"], *(f"{ratio:.3f}" for ratio in row["ratios"])]
-
-
-def _earlier(stem):
-    path = RESULTS / f"{stem}.json"
-    return json.loads(path.read_text())["rows"] if path.exists() else []
 
 
 PARTS = {"reference": reference, "wide": wide, "rare": rare}

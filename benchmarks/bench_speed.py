@@ -14,12 +14,11 @@ curves and the default number of steps. Inference: (a) takes the batch size that
 """
 
 import argparse
-import json
 
 import numpy as np
 import torch
 from _inference_speed import inference_table, measure_inference
-from _report import RESULTS, write
+from _report import earlier, write
 from _rivals import DENOISERS
 from _training_speed import measure_training, training_table
 
@@ -42,7 +41,8 @@ def main():
         arguments.rounds = 3
     torch.set_num_threads(arguments.threads)
     stem = f"speed_{arguments.device}_{arguments.threads}"
-    rows = {} if arguments.quick else earlier(stem)
+    kept = [] if arguments.quick else earlier(stem)
+    rows = {(row["network"], row.get("batch_size")): row for row in kept}
     X, y = make_dce_curves(N_CURVES, random_state=0)
     X, y = X.astype(np.float32), y.astype(np.float32)
     for name in arguments.only:
@@ -57,13 +57,6 @@ def main():
         else:
             settings = {"rounds": arguments.rounds, "seconds": arguments.seconds}
             write(stem, list(rows.values()), text, device=arguments.device, **settings)
-
-
-def earlier(stem):
-    """Return the rows of an earlier run, which may have been of other networks."""
-    path = RESULTS / f"{stem}.json"
-    rows = json.loads(path.read_text())["rows"] if path.exists() else []
-    return {(row["network"], row.get("batch_size")): row for row in rows}
 
 
 if __name__ == "__main__":

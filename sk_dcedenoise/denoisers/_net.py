@@ -105,7 +105,8 @@ class CurveNet(PlainNet):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train on arrays that are in the network's units already."""
         self.check_training_readiness()
-        self._measure_module()
+        if not hasattr(self, "values_per_curve_"):
+            self._measure_module()  # initialised before the length of curves was known
         train, valid = self.get_split_datasets(X, y)
         self._check_monitors(valid)
         batches = self.get_iterator(train, training=True)
