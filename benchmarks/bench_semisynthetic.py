@@ -6,7 +6,9 @@
 steps, trains on pairs of the true law. Both denoise fresh curves. Three laws: the reference law,
 judged by the posterior mean, which no denoiser beats; the wide law, whose bolus delay is fitted;
 and the reference law with a few curves of a lesion with far stronger enhancement among them, which
-shows what drawing by kinds of tissue rather than by frequency does.
+shows what drawing by kinds of tissue rather than by frequency does. Networks have the guard that
+`SemiSyntheticDenoiser` gives to its own: the law was learned from the scan, so that tissue which it
+lacks is rarer.
 """
 
 import argparse
@@ -50,7 +52,7 @@ def main():
 
     def network():
         kind = getattr(denoisers, f"Denoiser{arguments.network}")
-        return kind(max_steps=arguments.steps, random_state=0)
+        return kind(max_steps=arguments.steps, guard=0.35, random_state=0)
 
     for part in arguments.only:
         stem = f"semisynthetic_{part}"

@@ -29,10 +29,11 @@ def gaussian_curves(n, rng, spread=(2.0, 1.0, 0.5)):
     return rng.normal(size=(n, 3)) * spread @ basis.T, basis
 
 
-def wiener(basis, spread=(2.0, 1.0, 0.5), sd=LEVEL):
-    """The posterior mean of such curves under white noise of standard deviation `sd`."""
-    gain = np.square(spread) / (np.square(spread) + sd**2)
-    matrix = torch.as_tensor(basis * gain @ basis.T, dtype=torch.float32)
+def wiener(basis, covariance=None, spread=(2.0, 1.0, 0.5), sd=LEVEL):
+    """The posterior mean of such curves under noise of standard deviation `sd`, white or not."""
+    of_noise = np.eye(N_TIMES) if covariance is None else covariance
+    of_curves = basis * np.square(spread) @ basis.T
+    matrix = as_tensor(np.linalg.solve(of_curves + sd**2 * of_noise, of_curves))
     return lambda curves: curves @ matrix
 
 
@@ -72,8 +73,7 @@ def test_synthesis_is_the_inverse_of_analysis(gaussian):
 
 
 def test_scores_of_training_like_curves_are_shares(gaussian):
-    # Fresh curves like those that the guard was learned from (a quarter to twice the training
-    # noise) have uniform shares; the score is the smaller of two independent ones.
+    # Fresh curves as those that it was learned from: a quarter to twice the training noise.
     guard, infer, _ = gaussian
     rng = np.random.RandomState(1)
     clean, _ = gaussian_curves(20_000, rng)
@@ -82,7 +82,7 @@ def test_scores_of_training_like_curves_are_shares(gaussian):
     _, _, score = guard(noisy, infer(noisy), 0.1)
     shares = np.linspace(0.05, 0.65, 13)
     found = [np.mean(score.numpy() < share) for share in shares]
-    assert_allclose(found, 1 - (1 - shares) ** 2, atol=0.02)
+    assert_allclose(found, shares, atol=0.02)
 
 
 def test_lets_the_best_denoiser_of_the_law_through(gaussian):
@@ -108,11 +108,11 @@ def test_stops_a_network_that_flattens_what_it_never_saw(gaussian, offset):
 def test_hands_out_curves_as_they_came_where_the_rest_is_no_noise(gaussian):
     guard, infer, _ = gaussian
     _, noisy = fresh(500, 4)
-    bump = 3.0 * torch.cos(2 * torch.pi * torch.arange(N_TIMES) / 7.0)
+    bump = 3.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
     guarded, trust, score = guard(noisy + bump, infer(noisy + bump), 0.1)
-    assert trust.max() < 0.02
+    assert trust.max() < 1e-3
     assert score.max() < 1e-3
-    assert_allclose(guarded, noisy + bump, atol=0.1)
+    assert_allclose(guarded, noisy + bump, atol=1e-3)
 
 
 def test_puts_back_what_a_network_wrongly_removes(gaussian):
@@ -134,7 +134,7 @@ def test_knows_correlated_noise(gaussian):
     covariance = 0.7 ** np.abs(np.subtract.outer(np.arange(N_TIMES), np.arange(N_TIMES)))
     factor = np.linalg.cholesky(covariance)
     law = NoiseLaw(np.full(100, LEVEL), 0.0, factor)
-    infer = wiener(basis)
+    infer = wiener(basis, covariance)
     guard = Guard.learn(infer, as_tensor(clean), law, 16_384, generator())
     noisy = as_tensor(clean[:5000] + LEVEL * rng.normal(size=(5000, N_TIMES)) @ factor.T)
     _, trust, _ = guard(noisy, infer(noisy), 0.1)
@@ -142,7 +142,7 @@ def test_knows_correlated_noise(gaussian):
     white = Guard.learn(
         infer, as_tensor(clean), NoiseLaw(law.levels, 0.0, None), 16_384, generator()
     )
-    assert white(noisy, infer(noisy), 0.1)[1].mean() < trust.mean() - 0.05
+    assert white(noisy, infer(noisy), 0.1)[1].mean() < 0.7
 
 
 @pytest.mark.parametrize(
@@ -187,12 +187,12 @@ def error(curves, clean):
 def test_is_on_by_default_and_can_be_switched_off_after_fit(fitted, pairs):
     X = pairs[0][:50]
     off = clone(fitted).set_params(guard=None).fit(*pairs)
-    assert fitted.guard == 0.15
+    assert fitted.guard == 0.65
     assert not np.array_equal(fitted.transform(X), off.transform(X))
     guarded = fitted.transform(X)
     assert_array_equal(fitted.set_params(guard=None).transform(X), off.transform(X))
     assert_array_equal(fitted.fell_back(X), False)
-    assert_array_equal(fitted.set_params(guard=0.15).transform(X), guarded)
+    assert_array_equal(fitted.set_params(guard=0.65).transform(X), guarded)
 
 
 @pytest.mark.parametrize("factor", [0.01, 30.0])
@@ -216,14 +216,14 @@ def test_precise_curves_pass_as_they_are(fitted):
     X, y = make_dce_curves(500, noise_levels=(1e-4,), random_state=1)
     assert error(fitted.transform(X), y) < 1.2 * error(X, y)
     assert error(fitted.set_params(guard=None).transform(X), y) > 10 * error(X, y)
-    fitted.set_params(guard=0.15)
+    fitted.set_params(guard=0.65)
 
 
 def test_gain_inside_the_law_is_kept(fitted):
     X, y = make_dce_curves(2000, noise_levels=(0.1, 0.2, 0.3), random_state=1)
     guarded = error(fitted.transform(X), y)
     bare = error(fitted.set_params(guard=None).transform(X), y)
-    fitted.set_params(guard=0.15)
+    fitted.set_params(guard=0.65)
     assert 1 - guarded / error(X, y) > 0.9 * (1 - bare / error(X, y))
 
 
@@ -232,19 +232,19 @@ def test_a_larger_share_trusts_less(fitted, pairs):
     fell_back = []
     for share in (0.01, 0.1, 0.5):
         fell_back.append(fitted.set_params(guard=share).fell_back(X).mean())
-    fitted.set_params(guard=0.15)
+    fitted.set_params(guard=0.65)
     assert fell_back == sorted(fell_back)
     assert fell_back[0] < fell_back[-1]
 
 
 def test_scores_tell_inside_from_outside(fitted):
     X, _ = make_dce_curves(500, noise_levels=(0.1,), random_state=1)
-    inside, outside = fitted.score_samples(X), fitted.score_samples(-X)
+    inside, outside = fitted.score_samples(X), fitted.score_samples(X[:, ::-1])
     assert inside.shape == (500,)
     assert ((inside >= 0) & (inside <= 1)).all()
     assert np.median(inside) > 0.2
-    assert np.quantile(outside, 0.95) < fitted.guard
-    assert fitted.fell_back(-X).mean() > 0.95
+    assert np.quantile(outside, 0.95) < 1e-3
+    assert fitted.fell_back(X[:, ::-1]).mean() > 0.95
 
 
 def test_scores_are_one_where_there_is_no_guard():

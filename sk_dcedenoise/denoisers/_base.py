@@ -114,13 +114,14 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     def _learn_guard(self, y):
         # A share of the curves seen in training, so that it takes a small share of the time.
-        n_curves = max(200, self.budget_.steps_done * self.batch_size // 20)
+        n_curves = max(500, self.budget_.steps_done * self.batch_size // 5)
         return Guard.learn(
             lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
             self._tensor(y),
             self.noise_law_,
             n_curves,
             self._generator(),
+            knows_size=not self.scaled_per_curve_,
         )
 
     def _learn_units(self, X, y):
@@ -201,15 +202,15 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         Returns
         -------
         scores : ndarray of shape (n_curves,)
-            About the share of training curves at this curve's noise that the network explains
-            worse: what it removes from them is less like what it removes from most, or what lies
-            outside the space of clean curves is less like noise. Near 0 for a curve that the
-            training law cannot make. All 1 where `guard_` is None.
+            Share of training curves at this curve's noise that the network explains worse: what it
+            removes from them is less like what it removes from most, or what lies outside the
+            space of clean curves is less like noise. Near 0 for a curve that the training law
+            cannot make. All 1 where `guard_` is None.
         """
         return self._judged(X, lambda trust, score: score)
 
     def fell_back(self, X):
-        """Tell which curves were handed out with less than half of the network's opinion.
+        """Tell which curves are rather of other tissue, and go by the data more than the network.
 
         Parameters
         ----------

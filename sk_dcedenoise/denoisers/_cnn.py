@@ -78,12 +78,12 @@ class DenoiserCNN(BaseDenoiser):
     redraw_noise : bool, default=True
         Whether every pass over the training curves gets fresh noise, by the law learned from
         ``X - y`` (level, dependence on amplitude, correlation in time), instead of that of X.
-    guard : float or None, default=0.15
-        Share of curves like those of training that are not, or not wholly, trusted to the network:
-        whose removed part is odder than that of all others at their noise. Such curves get the
-        data instead, with the noise outside the space of clean curves taken out; so do curves that
-        the training law cannot make. More is safer, less keeps more of the network; None hands
-        out the network's output as it is. May be set after `fit`, too.
+    guard : float or None, default=0.65
+        How likely a curve is, before it is seen, to be of other tissue than the training curves.
+        What the network takes out of a curve is weighed by the probability, told by a small network
+        that has seen both, that the curve is of the training law; the rest is the data, with
+        the noise outside the space of curves taken out. More is safer, less keeps more of the
+        network; None hands out the network's output as it is. May be set after `fit`, too.
     criterion : type or instance of torch.nn.Module, default=torch.nn.MSELoss
         Loss of two arrays of shape (n_curves, n_times).
     optimizer : type of torch.optim.Optimizer, default=torch.optim.Adam
@@ -142,8 +142,8 @@ class DenoiserCNN(BaseDenoiser):
     noise_law_ : NoiseLaw
         Law of the noise in the training pairs.
     guard_ : Guard or None
-        What is removed from curves like those of training; None where there are too few frames to
-        tell, or no noise.
+        What tells training curves from others; None where there are too few frames to tell, or no
+        noise.
     unit_map_ : UnitMap
         Frame-wise map from the units of X to those of y.
     n_features_in_ : int
@@ -192,7 +192,7 @@ class DenoiserCNN(BaseDenoiser):
         min_length=8,
         scale="global",
         redraw_noise=True,
-        guard=0.15,
+        guard=0.65,
         criterion=nn.MSELoss,
         optimizer=torch.optim.Adam,
         lr=3e-3,

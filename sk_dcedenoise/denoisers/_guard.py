@@ -1,37 +1,35 @@
 """A guard that keeps a network from doing harm: at low noise, and outside its training law.
 
-What a network takes out of a curve should be noise. The guard looks at the removed part in the few
-directions in which clean curves live, in units of the curve's own noise, and compares it with what
-the same network removes from training curves at that noise. Where the network errs by more than
-the noise, part of the removed is put back. Where the removed part is unlike that of
-training curves, the network is not trusted: the curve is projected on the directions of clean
-curves, and on a few more where it stands out of its noise there. That takes out most of the noise
-and leaves a kinetic fit as it was. Where what that would remove is not noise either, the curve is
-handed out as it came.
+A network gives the mean of what a curve may have been under its training law. Where the curve may
+be of other tissue, with what probability a small network tells that has seen both, the mean over
+both laws is the best estimate: network and data, mixed by that probability. Where the network errs
+by more than the noise, part of what it removed is put back. What lies outside the directions of
+curves is taken out if it is noise; if not, the curve is handed out as it came.
 """
+
+import math
 
 import numpy as np
 import torch
 
+from sk_dcedenoise.denoisers._directions import directions, smoothness
+from sk_dcedenoise.denoisers._expected import TAILS, Expected, exceeded, share_beyond
+from sk_dcedenoise.denoisers._judge import Judge
 from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise.denoisers._other_tissue import other_tissue
 
-# Directions beyond those of clean curves, at most and as a share of the frames. Three in eight are
-# their next ones, the others those of curves that come so many frames earlier or later.
-_MOST_SPARE, _FRAMES_PER_SPARE = 8, 4
-_NEXT, _SHIFTS = 3 / 8, (-3, -2, -1, 0, 1, 2, 3)
-# How far a curve has to stand out there, in standard deviations of its noise, from a network that
-# is trusted, and from zero where none is, in their next directions and in those of shifted curves.
-_FROM_NETWORK, _FROM_ZERO, _SHIFTED_FROM_ZERO = 4.0, 2.5, 3.5
-# With fewer frames, noise cannot be told from signal.
-_FEWEST_FRAMES = 8
-# Curves for the comparison, at most, and in each class of noise level, at least.
-_MOST_CURVES, _CURVES_PER_LEVEL = 16384, 1000
+# Curves of each law for the comparison, at most.
+_MOST_CURVES = 65536
 # Noise levels looked at, relative to the least and the largest of training.
 _BELOW, _ABOVE = 1 / 4, 2.0
-# Shares of training curves whose distances are kept; what is beyond is extrapolated.
-_TAILS = np.array([1.0, 0.7, 0.5, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002])
-# How much odder the rest of a curve has to be than the removed part, in shares of training curves.
-_STRICTER = 0.02
+# Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
+_SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
+# Of what may be noise in the signal of other tissue, half is left in: a fit can do with scatter,
+# and not with the bias of a law that is a guess.
+_LEFT_IN = 0.5
+# With fewer training curves than these having a smoother rest, a curve is not of the training law,
+# and its rest is no noise.
+_NOT_OF_LAW, _NO_NOISE = 0.01, 0.001
 _TINY = 1e-30
 
 
@@ -40,63 +38,54 @@ class Guard:
 
     Parameters
     ----------
-    analysis : ndarray of shape (n_times, n_times)
-        ``curves @ analysis`` are coefficients in which the noise is white: `n_signal` of the
-        directions of clean curves, then `n_spare` more, then the rest from rough to smooth.
-    synthesis : ndarray of shape (n_times, n_times)
-        The inverse of `analysis`.
-    n_signal, n_spare : int
-        Number of directions in which the removed part is judged, and of those next to them.
-    levels : ndarray of shape (n_levels,)
-        Logarithms of noise over signal, increasing, at which the arrays below were learned.
-    gains : ndarray of shape (n_levels, n_signal, n_signal)
-        How much of the removed part to put back.
-    centres : ndarray of shape (n_levels, n_signal)
-    whiteners : ndarray of shape (n_levels, n_signal, n_signal)
-        Mean, and transposed inverse Cholesky factor of the covariance, of the removed part.
-    distances : ndarray of shape (n_levels, n_tails)
-        Squared distances from the centre that shares `_TAILS` of training curves exceed.
-    smoothness : ndarray of shape (n_tails,)
-        Logarithms of the energy in the smooth half of the rest over that in the rough, likewise.
+    analysis, synthesis : ndarray of shape (n_times, n_times)
+    n_signal, n_kept : int
+        As in :class:`Directions`.
+    knows_size : bool
+        Whether the network knows curves by their size, or by their form alone.
+    judge : Judge
+        Tells other tissue.
+    expected : Expected
+        What the network removes from training curves.
+    smooth_rest, smooth_others : ndarray of shape (n_tails,)
+        Logarithms of the energy in the smooth half of the rest over that in the rough half that
+        shares `TAILS` of training curves exceed; and with it all kept directions beyond the signal.
+    far : ndarray of shape (n_tails,)
+        The same of the size of the logarithms of the lesser of these shares, and of the share of
+        the removed part.
     """
 
     def __init__(
         self,
-        n_signal,
-        n_spare,
         analysis,
         synthesis,
-        smoothness,
-        levels,
-        gains,
-        centres,
-        whiteners,
-        distances,
+        n_signal,
+        n_kept,
+        knows_size,
+        judge,
+        expected,
+        smooth_rest,
+        smooth_others,
+        far,
     ):
-        self.n_signal, self.n_spare = n_signal, n_spare
         self.analysis, self.synthesis = analysis, synthesis
-        self.smoothness, self.levels, self.gains = smoothness, levels, gains
-        self.centres, self.whiteners, self.distances = centres, whiteners, distances
+        self.n_signal, self.n_kept = n_signal, n_kept
+        self.knows_size = knows_size
+        self.judge, self.expected = judge, expected
+        self.smooth_rest, self.smooth_others, self.far = smooth_rest, smooth_others, far
 
     def has_shapes_for(self, n_times):
         """Whether all arrays fit each other and curves of `n_times` frames."""
-        k, n_levels = self.n_signal, len(self.levels)
-        return n_levels >= 2 and {
-            "analysis": (n_times, n_times),
-            "synthesis": (n_times, n_times),
-            "smoothness": (len(_TAILS),),
-            "levels": (n_levels,),
-            "gains": (n_levels, k, k),
-            "centres": (n_levels, k),
-            "whiteners": (n_levels, k, k),
-            "distances": (n_levels, len(_TAILS)),
-        } == {name: v.shape for name, v in self._arrays()}
-
-    def _arrays(self):
-        return [(name, v) for name, v in vars(self).items() if not name.startswith("n_")]
+        return (
+            self.analysis.shape == self.synthesis.shape == (n_times, n_times)
+            and 0 < self.n_signal <= self.n_kept < n_times
+            and self.judge.has_shapes_for(self.n_kept)
+            and self.expected.has_shapes_for(self.n_signal, self.n_kept)
+            and self.smooth_rest.shape == self.smooth_others.shape == self.far.shape == TAILS.shape
+        )
 
     @classmethod
-    def learn(cls, infer, clean, noise_law, n_curves, generator):
+    def learn(cls, infer, clean, noise_law, n_curves, generator, knows_size=True):
         """Learn from what a network does to clean curves with fresh noise.
 
         Parameters
@@ -108,40 +97,37 @@ class Guard:
         noise_law : NoiseLaw
             Law of the training noise.
         n_curves : int
-            Number of curves to learn from; fewer than a few hundred give a rough guard.
+            Number of curves to learn from; fewer than a few thousand give a rough guard.
         generator : torch.Generator
             On the device of `clean`.
+        knows_size : bool, default=True
+            Whether what the network does depends on the size of a curve.
 
         Returns
         -------
         guard : Guard or None
             None where curves have too few frames to tell noise from signal, or no noise.
         """
-        levels = noise_law.levels[noise_law.levels > 0]
-        truth = _some_of(clean, int(min(n_curves, _MOST_CURVES)), generator)
-        directions = _directions(clean, noise_law, levels) if len(levels) else None
-        if directions is None:
+        noise_levels = noise_law.levels[noise_law.levels > 0]
+        view = directions(clean, noise_law, noise_levels) if len(noise_levels) else None
+        if view is None:
             return None
-        analysis, synthesis, n_signal, n_spare = directions
-        low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
-        spread = NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
-        noisy = truth + spread.draw(truth, generator)
-        coefficients = noisy.double().cpu().numpy() @ analysis
-        signal = analysis[:, :n_signal]
-        denoised, truth = (v.double().cpu().numpy() @ signal for v in (infer(noisy), truth))
-        rest = coefficients[:, n_signal + n_spare :]
-        sd = np.sqrt((rest**2).mean(axis=1)) + _TINY
-        removed = (coefficients[:, :n_signal] - denoised) / sd[:, None]
-        missing = (truth - denoised) / sd[:, None]
-        size = np.sqrt((coefficients[:, :n_signal] ** 2).mean(axis=1)) + _TINY
-        return cls(
-            n_signal,
-            n_spare,
-            analysis=analysis,
-            synthesis=synthesis,
-            smoothness=_exceeded(_smoothness(torch.from_numpy(rest**2)).numpy()),
-            **_by_level(np.log(sd / size), removed, missing),
-        )
+        spread = _spread(noise_law, noise_levels)
+        curves, noise, is_other = _both_laws(clean, spread, view, n_curves, generator)
+        noisy = curves + noise
+        seen = _Seen(noisy, infer(noisy), view, knows_size)
+        noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
+        judge = Judge.learn(*seen.evidence, is_other, noise, generator)
+        _, other_removed = judge(*seen.evidence)
+        of_law = is_other == 0
+        found = seen.level, seen.removed, other_removed, noise
+        expected = Expected.learn(*(v[of_law] for v in found), view.n_signal)
+        rest, others = (v[of_law] for v in seen.smoothness())
+        tails = _exceeded(rest), _exceeded(others)
+        explained, _, _ = expected(seen.level[of_law], seen.removed[of_law])
+        shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
+        far = _exceeded(_far(*shares))
+        return cls(*view, knows_size, judge, expected, *tails, far)
 
     def __call__(self, curves, denoised, share):
         """Mix network and data.
@@ -151,57 +137,71 @@ class Guard:
         curves, denoised : tensor of shape (n_curves, n_times)
             What went into the network and what came out.
         share : float
-            Share of training curves that are not, or not wholly, trusted to the network.
+            Share of curves that are expected to be of other tissue.
 
         Returns
         -------
         guarded : tensor of shape (n_curves, n_times)
         trust : tensor of shape (n_curves,)
-            Weight of the network, 0 to 1.
+            Probability that the curve is of the training law.
         score : tensor of shape (n_curves,)
             Share of training curves that are explained worse than this one.
         """
-        k, kept = self.n_signal, self.n_signal + self.n_spare
-        a = {name: torch.as_tensor(v).to(curves) for name, v in self._arrays()}
-        data, network = curves @ a["analysis"], denoised @ a["analysis"][:, :kept]
-        data, rest = data[:, :kept], data[:, kept:].square()
-        energy = rest.sum(1, keepdim=True) + _TINY
-        sd = (energy / rest.shape[1]).sqrt()
-        removed = (data - network) / sd
+        seen = _Seen(curves, denoised, self, self.knows_size)
+        odd, other_removed = self.judge(*seen.evidence)
+        explained, reliance, back = self.expected(seen.level, seen.removed)
+        rest, others = seen.smoothness()
+        is_noise = _share_beyond(rest, self.smooth_rest)
+        far = _far(explained, is_noise, _share_beyond(others, self.smooth_others))
+        score = _share_beyond(far, self.far)
+        of_law = torch.sigmoid(math.log((1 - share) / share) - odd)
+        trust = of_law * (score / _NOT_OF_LAW).clamp(max=1.0).square()
+        other_removed[:, : self.n_signal] *= _LEFT_IN
+        weight = (reliance * trust)[:, None]
+        removed = torch.lerp(other_removed, seen.removed - back, weight)
+        synthesis = torch.as_tensor(self.synthesis[: self.n_kept]).to(curves)
+        mixed = ((seen.data - removed) * seen.sd) @ synthesis
+        of_tissue = (is_noise / _NO_NOISE).clamp(max=1.0).square()
+        return torch.lerp(curves, mixed, of_tissue[:, None]), trust * of_tissue, score
+
+
+class _Seen:
+    """Curves and what a network made of them, in a view of them and in units of their noise."""
+
+    def __init__(self, curves, denoised, view, knows_size):
+        analysis = torch.as_tensor(view.analysis).to(curves)
+        k, n_kept = view.n_signal, view.n_kept
+        data, network = curves @ analysis, denoised @ analysis[:, :n_kept]
+        self.rest = data[:, n_kept:].square()
+        self.sd = self.rest.mean(1, keepdim=True).sqrt() + _TINY
         size = data[:, :k].square().mean(1).sqrt() + _TINY
-        explained, back = self._explained((sd[:, 0] / size).log(), removed[:, :k], a)
-        is_noise = _tail_share(_smoothness(rest), a["smoothness"][None])
+        self.data = data[:, :n_kept] / self.sd
+        self.removed = self.data - network / self.sd
+        self.level = (self.sd[:, 0] / size).log()
+        self.n_signal = k
+        by_size = self.sd[:, 0].log() if knows_size else self.level
+        self.evidence = self.data, self.removed, by_size
 
-        # Beyond the signal the network has nothing to add, and the data only what stands out.
-        spare = removed[:, k:]
-        network += sd * torch.cat([back, spare * _stands_out(spare, _FROM_NETWORK)], dim=1)
-        least = data.new_full((self.n_spare,), _SHIFTED_FROM_ZERO)
-        least[: int(_NEXT * self.n_spare)] = _FROM_ZERO
-        data[:, k:] *= _stands_out(data[:, k:] / sd, least)
-        whether_noise = (is_noise / (_STRICTER * share)).clamp(max=1.0)
-        whether_explained = (explained / share).clamp(max=1.0)
-        mixed = torch.lerp(data, network, whether_explained[:, None]) @ a["synthesis"][:kept]
-        guarded = torch.lerp(curves, mixed, whether_noise[:, None])
-        trust = whether_explained * whether_noise
-        return guarded, trust, torch.minimum(explained, is_noise)
-
-    def _explained(self, level, removed, a):
-        """Share of training curves with odder removed parts, and how much to put back."""
-        levels = a["levels"]
-        lower = (torch.searchsorted(levels, level.contiguous()) - 1).clamp(0, len(levels) - 2)
-        upper = ((level - levels[lower]) / (levels[lower + 1] - levels[lower])).clamp(0.0, 1.0)
-        explained, back = torch.zeros_like(level), torch.zeros_like(removed)
-        for at, weight in ((lower, 1.0 - upper), (lower + 1, upper)):
-            gained = torch.einsum("ni,nij->nj", removed, a["gains"][at])
-            white = torch.einsum("ni,nij->nj", removed - a["centres"][at], a["whiteners"][at])
-            explained += weight * _tail_share(white.square().sum(1), a["distances"][at])
-            back += weight[:, None] * gained
-        return explained, back
+    def smoothness(self):
+        """That of the rest, and that of all that is no signal."""
+        others = (self.data[:, self.n_signal :] * self.sd).square()
+        return smoothness(self.rest), smoothness(self.rest, others)
 
 
-def _stands_out(values, least):
-    """0 below, 1 above, and in between over half a standard deviation, so that nothing jumps."""
-    return (2.0 * (values.abs() - least) + 0.5).clamp(0.0, 1.0)
+def _far(explained, rest, others):
+    """How far a curve is from training curves, by two shares that hardly depend on each other."""
+    least = torch.minimum(rest, others)
+    # Between the sum, best where both are small, and the larger, best where one of them is.
+    explained, least = ((-v.clamp(min=_TINY).log()).pow(1.5) for v in (explained, least))
+    return (explained + least).pow(1 / 1.5)
+
+
+def _exceeded(values):
+    return exceeded(values.double().cpu().numpy())
+
+
+def _share_beyond(values, tails):
+    return share_beyond(values, torch.as_tensor(tails[None]).to(values))
 
 
 def _some_of(clean, n_curves, generator):
@@ -209,81 +209,30 @@ def _some_of(clean, n_curves, generator):
     return clean.index_select(0, chosen)
 
 
-def _directions(clean, noise_law, levels):
-    """Analysis, synthesis, and numbers of signal and of spare directions; or None."""
-    n_times = clean.shape[1]
-    if n_times < _FEWEST_FRAMES:
-        return None
-    factor = np.eye(n_times) if noise_law.factor is None else noise_law.factor
-    clean = clean.double().cpu().numpy()
-    quiet = np.quantile(levels, 0.05) * (np.abs(clean).mean(axis=1) ** noise_law.exponent).mean()
-    whiten = np.linalg.inv(factor).T
-    values, vectors = _principal(clean @ whiten)
-    n_spare = min(_MOST_SPARE, n_times // _FRAMES_PER_SPARE)
-    n_signal = np.count_nonzero(values > (quiet / 2) ** 2)
-    n_signal = int(np.clip(n_signal, 1, n_times // 2 - n_spare))
-    n_known = n_signal + int(_NEXT * n_spare)
-    known, others = vectors[:, :n_known], vectors[:, n_known:]
-    _, turn = _principal(_shifted(clean[:_CURVES_PER_LEVEL]) @ whiten @ others)
-    shifted, rest = np.split(others @ turn, [n_signal + n_spare - n_known], axis=1)
-    neighbours = 0.5 * (np.eye(n_times, k=1) + np.eye(n_times, k=-1))
-    _, turn = np.linalg.eigh(rest.T @ neighbours @ rest)
-    basis = np.hstack([known, shifted, rest @ turn])
-    return whiten @ basis, basis.T @ factor.T, n_signal, n_spare
+def _spread(noise_law, levels):
+    """The law of the noise with all levels in its range, and some beyond, alike."""
+    low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
+    return NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
 
 
-def _principal(vectors):
-    """Mean squares along principal axes, falling, and the axes as columns."""
-    values, axes = np.linalg.eigh(vectors.T @ vectors / len(vectors))
-    return values[::-1], axes[:, ::-1]
+def _both_laws(clean, spread, view, n_curves, generator):
+    """Curves of the training law, then as many others; their noise; and which are the others."""
+    n_curves = int(min(n_curves, _MOST_CURVES))
+    n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
+    law, others = (_some_of(clean, n_curves, generator) for _ in range(2))
+    others, anything = others.tensor_split([-n_anything])
+    noise_of_anything = spread.draw(anything, generator)
+    others, anything = other_tissue(others, generator), _anything(anything, view, generator)
+    noise = [spread.draw(law, generator), spread.draw(others, generator), noise_of_anything]
+    is_other = torch.arange(2 * n_curves, device=clean.device) >= n_curves
+    return torch.cat([law, others, anything]), torch.cat(noise), is_other.to(clean.dtype)
 
 
-def _shifted(curves):
-    """Curves that come some frames earlier or later, their ends held."""
-    frames = np.arange(curves.shape[1])
-    return np.concatenate([curves[:, np.clip(frames - s, 0, frames[-1])] for s in _SHIFTS])
-
-
-def _smoothness(rest):
-    """Logarithm of the energy in the smooth half over that in the rough half, squares given."""
-    rough, smooth = rest.tensor_split([rest.shape[1] // 2], dim=1)
-    return ((smooth.mean(1) + _TINY) / (rough.mean(1) + _TINY)).log()
-
-
-def _by_level(level, removed, missing):
-    """What to put back and what to expect, in classes of equally many curves by noise level."""
-    n_levels = max(2, len(level) // _CURVES_PER_LEVEL)
-    found = {name: [] for name in ("levels", "gains", "centres", "whiteners", "distances")}
-    for class_ in np.array_split(np.argsort(level), n_levels):
-        z = removed[class_]
-        second = z.T @ z
-        # A ridge, since a network that is nearly right makes parts of this nearly singular.
-        ridge = (1e-3 * np.trace(second) / len(second) + _TINY) * np.eye(len(second))
-        centre = z.mean(axis=0)
-        covariance = np.atleast_2d(np.cov(z.T)) + 1e-6 * np.eye(z.shape[1])
-        whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        distance = (((z - centre) @ whitener) ** 2).sum(axis=1)
-        found["levels"].append(level[class_].mean())
-        found["gains"].append(np.linalg.solve(second + ridge, z.T @ missing[class_]))
-        found["centres"].append(centre)
-        found["whiteners"].append(whitener)
-        found["distances"].append(_exceeded(distance))
-    return {name: np.array(values) for name, values in found.items()}
-
-
-def _exceeded(values):
-    """Values that shares `_TAILS` exceed, strictly increasing."""
-    quantiles = np.quantile(values, 1 - _TAILS)
-    step = 1e-6 * (np.abs(quantiles).max() + _TINY)
-    return np.maximum.accumulate(quantiles) + step * np.arange(len(quantiles))
-
-
-def _tail_share(values, quantiles):
-    """Share beyond each value, between the quantiles and after them linear in its logarithm."""
-    log_tails = torch.as_tensor(np.log(_TAILS)).to(values)
-    upper = (values[:, None] > quantiles).sum(1).clamp(1, len(log_tails) - 1)
-    quantiles = quantiles.expand(len(values), -1)
-    high = quantiles.gather(1, upper[:, None])[:, 0]
-    low = quantiles.gather(1, upper[:, None] - 1)[:, 0]
-    slope = (log_tails[upper] - log_tails[upper - 1]) / (high - low)
-    return (log_tails[upper - 1] + slope * (values - low)).clamp(max=0.0).exp()
+def _anything(curves, view, generator):
+    """Any mixture of the directions, of any size."""
+    n_curves, device = len(curves), curves.device
+    mixture = torch.randn((n_curves, view.n_kept), generator=generator, device=device)
+    mixture = mixture.to(curves) @ torch.as_tensor(view.synthesis[: view.n_kept]).to(curves)
+    low, high = _ANY_SIZE
+    exponent = low + (high - low) * torch.rand((n_curves, 1), generator=generator, device=device)
+    return mixture * (curves.abs().mean() * 10**exponent).to(curves)

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..denoisers._expected import Expected
 from ..denoisers._guard import Guard
+from ..denoisers._judge import Judge
 from ..denoisers._losses import SSDMADLoss
 from ..denoisers._noise import NoiseLaw
 from ..denoisers._units import UnitMap
@@ -28,7 +30,7 @@ _TYPES = _LOSSES | _OPTIMIZERS
 # Objects that keep each argument of their constructor under its own name.
 _OBJECTS = _LOSSES | {
     f"sk_dcedenoise.{known.__name__}": known
-    for known in (Guard, NoiseLaw, UnitMap, SemiSyntheticLaw, Simulator, TissueLaw)
+    for known in (Expected, Guard, Judge, NoiseLaw, UnitMap, SemiSyntheticLaw, Simulator, TissueLaw)
 }
 _NAMES = {known: name for name, known in (_TYPES | _OBJECTS).items()}
 

@@ -35,7 +35,8 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
     ----------
     estimator : denoiser, default=None
         Any estimator that learns from noisy curves X and clean curves y and has ``transform``.
-        None means :class:`~sk_dcedenoise.denoisers.DenoiserVanillaNL`, seeded by `random_state`.
+        None means :class:`~sk_dcedenoise.denoisers.DenoiserVanillaNL`, seeded by `random_state`,
+        with ``guard=0.35``: tissue that the law lacks is rarer where it was learned from the scan.
     time : array-like of shape (n_times,)
         Frame times in seconds, strictly increasing.
     aif : str, array-like of shape (n_times,), pair of arrays or callable, default="parker"
@@ -271,7 +272,7 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
 
     def _new_estimator(self, rng):
         if self.estimator is None:
-            return DenoiserVanillaNL(random_state=int(rng.randint(2**31)))
+            return DenoiserVanillaNL(guard=0.35, random_state=int(rng.randint(2**31)))
         return clone(self.estimator)
 
     def _check_curves(self, X, *, reset):

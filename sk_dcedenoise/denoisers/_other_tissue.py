@@ -1,0 +1,72 @@
+"""Curves of tissue that the training law does not hold, made from the curves that it does.
+
+Tissue is a linear, time-invariant filter of the arterial input: its curve is the convolution of the
+input with a response. So a filter turns the curve of one tissue into that of another under the same
+input, without knowing the input or the model. ``(s + zero) / (s + pole)`` will do: a Tofts curve
+with the rate `zero` becomes one with the rate `pole`, a fast pole brings out the vessels, a slow
+one leakage. A delay and another amplitude are filters too.
+"""
+
+import torch
+
+# Rates of the filters: the slowest per scan, the fastest zero and pole per frame.
+_SLOWEST, _FASTEST_ZERO, _FASTEST_POLE = 1 / 4, 0.5, 4.0
+# Mean sizes, in those of clean curves, and the share that comes some frames earlier or later.
+_SIZES = 0.1, 3.0
+_SHARE_SHIFTED, _MOST_FRAMES = 0.1, 3.0
+
+
+def other_tissue(clean, generator):
+    """Return a curve of other tissue for each clean one.
+
+    Parameters
+    ----------
+    clean : tensor of shape (n_curves, n_times)
+    generator : torch.Generator
+        On the device of `clean`.
+
+    Returns
+    -------
+    curves : tensor of shape (n_curves, n_times)
+    """
+    n_curves, n_times = clean.shape
+
+    def uniform(low, high):
+        unit = torch.rand((n_curves, 1), generator=generator, device=clean.device)
+        return low + (high - low) * unit.to(clean.dtype)
+
+    def log_uniform(low, high):
+        low, high = torch.tensor([low, high], dtype=clean.dtype).log().tolist()
+        return uniform(low, high).exp()
+
+    zero = log_uniform(_SLOWEST / n_times, _FASTEST_ZERO)
+    pole = log_uniform(_SLOWEST / n_times, _FASTEST_POLE)
+    curves = clean + (zero - pole) * _decayed(clean, pole)
+    is_shifted = uniform(0.0, 1.0) < _SHARE_SHIFTED
+    curves = _delayed(curves, uniform(-_MOST_FRAMES, _MOST_FRAMES) * is_shifted)
+    return curves * (log_uniform(*_SIZES) * clean.abs().mean() / _mean_size(curves))
+
+
+def _decayed(curves, rate):
+    """Convolution with ``exp(-rate t)``, exact for curves that are straight between frames."""
+    kept = torch.exp(-rate)
+    # Integrals of the decay over a frame, weighted to its start and to its end.
+    late = (rate - 1 + kept) / rate.square()
+    early = (1 - kept) / rate - late
+    decayed = torch.zeros_like(curves)
+    for t in range(1, curves.shape[1]):
+        before, now = curves[:, t - 1 : t], curves[:, t : t + 1]
+        decayed[:, t : t + 1] = kept * decayed[:, t - 1 : t] + early * before + late * now
+    return decayed
+
+
+def _delayed(curves, frames):
+    """Curves that come so many frames later, straight between frames, their ends held."""
+    last = curves.shape[1] - 1
+    at = (torch.arange(last + 1, device=curves.device) - frames).clamp(0, last)
+    before = at.floor().clamp(max=last - 1).long()
+    return torch.lerp(curves.gather(1, before), curves.gather(1, before + 1), at - before)
+
+
+def _mean_size(curves):
+    return curves.abs().mean(dim=1, keepdim=True) + torch.finfo(curves.dtype).tiny
