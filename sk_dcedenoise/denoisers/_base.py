@@ -114,7 +114,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     def _learn_guard(self, y):
         # A share of the curves seen in training, so that it takes a small share of the time.
-        n_curves = max(500, self.budget_.steps_done * self.batch_size // 5)
+        n_curves = max(200, self.budget_.steps_done * self.batch_size // 5)
         return Guard.learn(
             lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
             self._tensor(y),
