@@ -102,7 +102,7 @@ def test_trust_is_drawn_and_counted():
 
 def test_trust_from_an_estimator_that_judges_itself():
     class Judge:
-        def score_samples(self, X):
+        def trust(self, X):
             return (X[:, 0] > 0).astype(float)
 
     mask = np.array([[True, False], [True, True]])

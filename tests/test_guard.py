@@ -229,12 +229,17 @@ def test_gain_inside_the_law_is_kept(fitted):
 
 def test_a_larger_share_trusts_less(fitted, pairs):
     X = pairs[0][:500]
-    fell_back = []
+    trust, fell_back = [], []
     for share in (0.01, 0.1, 0.5):
-        fell_back.append(fitted.set_params(guard=share).fell_back(X).mean())
+        trust.append(fitted.set_params(guard=share).trust(X))
+        fell_back.append(fitted.fell_back(X))
     fitted.set_params(guard=0.65)
+    assert_array_equal(np.less(trust, 0.5), fell_back)
+    fell_back = [v.mean() for v in fell_back]
     assert fell_back == sorted(fell_back)
     assert fell_back[0] < fell_back[-1]
+    # Higher prior odds against the law, lower odds for it, curve by curve.
+    assert (np.diff(trust, axis=0) <= 0).all()
 
 
 def test_scores_tell_inside_from_outside(fitted):
@@ -244,6 +249,8 @@ def test_scores_tell_inside_from_outside(fitted):
     assert ((inside >= 0) & (inside <= 1)).all()
     assert np.median(inside) > 0.2
     assert np.quantile(outside, 0.95) < 1e-3
+    assert np.quantile(fitted.trust(X[:, ::-1]), 0.95) < 0.5
+    assert np.median(fitted.trust(X)) > 0.5
     assert fitted.fell_back(X[:, ::-1]).mean() > 0.95
 
 
@@ -252,6 +259,7 @@ def test_scores_are_one_where_there_is_no_guard():
     net = DenoiserVanillaNL(width=0.1, max_steps=2, device="cpu", random_state=0).fit(X, y)
     assert net.guard_ is None
     assert_array_equal(net.score_samples(X), 1.0)
+    assert_array_equal(net.trust(X), 1.0)
     assert_array_equal(net.fell_back(X), False)
 
 

@@ -138,9 +138,11 @@ def test_it_asks_its_estimator_which_curves_are_explained(fitted):
     inner = guarded.estimator_
     assert np.array_equal(guarded.score_samples(X[:50]), inner.score_samples(X[:50]))
     assert np.array_equal(guarded.fell_back(X[:50]), inner.fell_back(X[:50]))
+    assert np.array_equal(guarded.trust(X[:50]), inner.trust(X[:50]))
     assert guarded.fell_back(X[:, ::-1]).mean() > 0.5
     assert guarded.fell_back(X).mean() < 0.2
     assert not hasattr(fitted, "score_samples")
+    assert not hasattr(fitted, "trust")
     assert not hasattr(fitted, "fell_back")
     assert hasattr(SemiSyntheticDenoiser(time=TIME), "fell_back")
 

@@ -3,7 +3,7 @@
 CURVES holds concentrations in mM, or signals with --signal: a 4-D NIfTI file, or one curve in each
 row of an .npz, .npy or .csv file. Without --denoiser, training pairs are drawn from a wide law on
 the time grid and with the AIF given, with the bolus delays, amplitudes and noise of the curves.
-Curves that do not bear out the network's output stay as measured.
+Curves that do not bear out the network go by the data.
 
 Writes to DIR, for a table: curves.npz (time, noisy, denoised and fitted curves), curves.csv
 (denoised curves, one in each line), parameters.csv and parameters_undenoised.csv (fitted to

@@ -2,7 +2,7 @@
 
 CURVES holds concentrations in mM, or signals with --signal: a 4-D NIfTI file, or one curve in each
 row of an .npz, .npy or .csv file. Without --denoiser, a network is trained for this scan, as
-`denoise` does it. Voxels whose data do not bear out the network's output stay as measured.
+`denoise` does it. Voxels whose data do not bear out the network go by the data.
 
 Writes to DIR, each map with the scan's affine and a JSON sidecar: the parameters after denoising
 (Ktrans and kep in 1/min, ve and vp fractions, delay in s), the same as measured (..._undenoised),

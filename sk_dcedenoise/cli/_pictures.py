@@ -46,8 +46,8 @@ def _maps(result):
     trust = TrustMapDisplay(volume_from_curves(result.trust, mask))
     trust.plot(ax=empty_figure((2.9 * _slices(mask), 2.6)).subplots(), slices=_SLICES)
     text = (
-        "1: the data bear out the denoised curve; below, the curve was blended with the measured "
-        "one; 0: it stayed as measured."
+        "1: the denoised curve is the network's; below, it goes by the data as well; 0: by the "
+        "data alone."
     )
     yield "Trust", text, trust.figure_
 

@@ -81,7 +81,10 @@ def middle(values):
 
 def say_trust(trust):
     """Print the share of curves that the network can be trusted with."""
-    print(f"\n{share_trusted(trust):.1%} of the curves are trusted; the others stay as measured.")
+    print(
+        f"\n{share_trusted(trust):.1%} of the curves are trusted; the others go by the data more "
+        "than by the network."
+    )
 
 
 def share_trusted(trust):

@@ -12,14 +12,13 @@ _USUAL = 0.05
 def guard(denoiser, noisy, denoised, kinetic, columns):
     """Return denoised curves, trust from 0 to 1, and the network's way with what it distrusts.
 
-    A denoiser that judges itself (``score_samples``) is taken at its word, its scores being divided
-    and cut as the probabilities below. For any other, the
-    kinetic fit of the noisy curve is an estimate without prior: as far as the denoised curve is
-    right, it differs from that fit by no more than noise in as many directions as the model has
-    parameters. The ratio of that difference per parameter to the residual variance then follows an
-    F distribution. Trust is the probability of a larger ratio, divided by 0.05 and cut at 1; below
-    1, the curve is blended with the noisy one by that share. A curve without enhancement stays as
-    it is.
+    A denoiser that judges itself (``trust``) is taken at its word, and its curves are as it made
+    them. For any other, the kinetic fit of the noisy curve is an estimate without prior: as far as
+    the denoised curve is right, it differs from that fit by no more than noise in as many
+    directions as the model has parameters. The ratio of that difference per parameter to the
+    residual variance then follows an F distribution. Trust is the probability of a larger ratio,
+    divided by 0.05 and cut at 1; below 1, the curve is blended with the noisy one by that share. A
+    curve without enhancement stays as it is.
 
     Parameters
     ----------
@@ -34,11 +33,11 @@ def guard(denoiser, noisy, denoised, kinetic, columns):
     Returns
     -------
     denoised : ndarray of shape (n_curves, n_times)
-        Curves in mM; where trust is 0, the noisy ones.
+        Curves in mM.
     trust : ndarray of shape (n_curves,)
     """
-    if hasattr(denoiser, "score_samples"):
-        return denoised, np.minimum(denoiser.score_samples(noisy) / _USUAL, 1.0)
+    if hasattr(denoiser, "trust"):
+        return denoised, denoiser.trust(noisy)
     moved = np.sum((kinetic.curves(columns) - denoised) ** 2, axis=1) / kinetic.n_params
     left = noisy.shape[1] - kinetic.n_params
     with np.errstate(divide="ignore", invalid="ignore"):

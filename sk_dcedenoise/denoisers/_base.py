@@ -209,6 +209,22 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         """
         return self._judged(X, lambda trust, score: score)
 
+    def trust(self, X):
+        """Tell how far the guard goes by the network, curve by curve.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves.
+
+        Returns
+        -------
+        trust : ndarray of shape (n_curves,)
+            Probability that the curve is of the training law, given that a share ``guard`` of all
+            curves is not; 0 where no such curve is like it. All 1 with ``guard=None``.
+        """
+        return self._judged(X, lambda trust, score: trust)
+
     def fell_back(self, X):
         """Tell which curves are rather of other tissue, and go by the data more than the network.
 
@@ -220,9 +236,9 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         Returns
         -------
         mask : ndarray of shape (n_curves,), bool
-            All False with ``guard=None``.
+            Where :meth:`trust` is below one half. All False with ``guard=None``.
         """
-        return self._judged(X, lambda trust, score: trust) < 0.5
+        return self.trust(X) < 0.5
 
     def _judged(self, X, chosen):
         X, _, guard = self._ready(X)

@@ -14,7 +14,7 @@ from sk_dcedenoise.plotting._slices import (
 
 
 class TrustMapDisplay:
-    """Trust in each voxel, from 0 (fell back to the measured curve) to 1, a panel per slice.
+    """Trust in each voxel, from 0 (went by the data alone) to 1 (by the network), slice by slice.
 
     Dark voxels are those to look at: there the data do not bear out what the network made of them.
 
@@ -65,8 +65,8 @@ class TrustMapDisplay:
 
         Parameters
         ----------
-        estimator : object with ``score_samples``
-            A fitted denoiser that says for each curve how far the data bear it out, from 0 to 1.
+        estimator : object with ``trust``
+            A fitted denoiser that says for each curve how far it went by the network, from 0 to 1.
         X : array-like of shape (n_curves, n_times)
             Curves in mM, in the order of the mask's voxels.
         mask : array-like of shape (nx, ny) or (nx, ny, nz)
@@ -80,8 +80,8 @@ class TrustMapDisplay:
         -------
         display : TrustMapDisplay
         """
-        scores = np.asarray(estimator.score_samples(X), dtype=np.float64)
-        return cls.from_predictions(volume_from_curves(scores, mask), slices=slices, ax=ax)
+        trust = np.asarray(estimator.trust(X), dtype=np.float64)
+        return cls.from_predictions(volume_from_curves(trust, mask), slices=slices, ax=ax)
 
     @classmethod
     def from_predictions(cls, trust, *, slices=1, ax=None):

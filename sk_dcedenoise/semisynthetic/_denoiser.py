@@ -216,6 +216,24 @@ class SemiSyntheticDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimato
         check_is_fitted(self)
         return self.estimator_.score_samples(self._check_curves(X, reset=False))
 
+    @available_if(_its_estimator_has("trust"))
+    def trust(self, X):
+        """Tell how far the guard of the trained estimator goes by the network, curve by curve.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_curves, n_times)
+            Noisy curves in mM.
+
+        Returns
+        -------
+        trust : ndarray of shape (n_curves,)
+            Probability that the curve is of the learned law, as
+            :meth:`~sk_dcedenoise.denoisers.DenoiserVanillaNL.trust` has it.
+        """
+        check_is_fitted(self)
+        return self.estimator_.trust(self._check_curves(X, reset=False))
+
     @available_if(_its_estimator_has("fell_back"))
     def fell_back(self, X):
         """Tell which curves the guard of the trained estimator takes from the network.

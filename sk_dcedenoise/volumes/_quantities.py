@@ -14,7 +14,7 @@ _QUANTITIES = {
     "r2": ("Share of the curve's variance that the model explains", "fraction", None),
     "status": ("How the fit ended, a sum of flags; 0 is an optimum inside all bounds", None, None),
     "trust": (
-        "How well the data bear out the denoised curve: 1 fully, 0 not at all",
+        "How far the denoised curve goes by the network: 1 fully, 0 by the data alone",
         "fraction",
         None,
     ),
