@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ._sampling import sample_formula
-from ._validation import check_fraction, check_option, check_time
+from sk_dcedenoise._sampling import sample_formula
+from sk_dcedenoise._validation import check_fraction, check_option, check_time
 
 
 def aif_parker(time, *, hematocrit=None, delay=0.0, scale=1.0):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._validation import check_time
+from sk_dcedenoise._validation import check_time
 
 # Float64 values that the states of one chunk of curves may take (32 MB).
 _CHUNK_VALUES = 4_000_000

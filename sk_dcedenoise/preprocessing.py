@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .signal import concentration_from_signal, spgr_signal
+from sk_dcedenoise.signal import concentration_from_signal, spgr_signal
 
 _FLOATS = [np.float64, np.float32]
 

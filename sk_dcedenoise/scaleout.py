@@ -11,7 +11,7 @@ Searches of scikit-learn's need nothing from here to run on the same cluster, on
 
 import numpy as np
 
-from .masking import curves_from_volume, volume_from_curves
+from sk_dcedenoise.masking import curves_from_volume, volume_from_curves
 
 _FEWEST = 64
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._validation import check_option, check_positive
+from sk_dcedenoise._validation import check_option, check_positive
 
 # Voxels that the nonlinear flip angle fit takes at a time.
 _CHUNK_VOXELS = 65_536

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ._validation import check_time
-from .aif import plasma_curve
-from .convolution import exponential_convolution
+from sk_dcedenoise._validation import check_time
+from sk_dcedenoise.aif import plasma_curve
+from sk_dcedenoise.convolution import exponential_convolution
 
 
 def tofts(time, Ktrans, ve, *, aif="parker", hematocrit=None, delay=0.0):

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from .._validation import check_pairs
+from sk_dcedenoise._validation import check_pairs
 
 
 class CurveDenoiser(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

@@ -1,6 +1,6 @@
 """Doing nothing, the baseline that a harmful denoiser falls behind."""
 
-from ._base import CurveDenoiser
+from sk_dcedenoise.baselines._base import CurveDenoiser
 
 
 class IdentityDenoiser(CurveDenoiser):

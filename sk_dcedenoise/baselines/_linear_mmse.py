@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.linear_model import Ridge
 
-from .._validation import check_positive
-from ._base import TrainedOnPairs
+from sk_dcedenoise._validation import check_positive
+from sk_dcedenoise.baselines._base import TrainedOnPairs
 
 
 class LinearMMSEDenoiser(TrainedOnPairs):

@@ -2,7 +2,7 @@
 
 from sklearn.decomposition import PCA
 
-from ._base import CurveDenoiser
+from sk_dcedenoise.baselines._base import CurveDenoiser
 
 
 class PCADenoiser(CurveDenoiser):

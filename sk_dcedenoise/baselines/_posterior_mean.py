@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from sklearn.utils import Bunch
 
-from .._validation import check_option
-from ._base import TrainedOnPairs
+from sk_dcedenoise._validation import check_option
+from sk_dcedenoise.baselines._base import TrainedOnPairs
 
 # Weights (curves x candidates x noise levels) held at once: few enough for the cache of a CPU core,
 # enough to fill a GPU (128 MB in float64).

@@ -2,7 +2,7 @@
 
 from scipy.signal import savgol_filter
 
-from ._base import CurveDenoiser
+from sk_dcedenoise.baselines._base import CurveDenoiser
 
 
 class SavitzkyGolayDenoiser(CurveDenoiser):

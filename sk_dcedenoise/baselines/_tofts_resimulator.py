@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.base import clone
 
-from ._base import CurveDenoiser
+from sk_dcedenoise.baselines._base import CurveDenoiser
 
 
 class ToftsResimulator(CurveDenoiser):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .._validation import check_positive
-from ._base import CurveDenoiser
+from sk_dcedenoise._validation import check_positive
+from sk_dcedenoise.baselines._base import CurveDenoiser
 
 # Median of |z| for a standard normal z: turns a median absolute value into a standard deviation.
 _NORMAL_MEDIAN = 0.6744897501960817

@@ -9,10 +9,10 @@ import numbers
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from .._validation import check_option, check_time
-from ..aif import plasma_curve
-from ..convolution import exponential_convolution
-from ..tofts import extended_tofts
+from sk_dcedenoise._validation import check_option, check_time
+from sk_dcedenoise.aif import plasma_curve
+from sk_dcedenoise.convolution import exponential_convolution
+from sk_dcedenoise.tofts import extended_tofts
 
 _LAWS = ("reference", "wide")
 _NOISES = ("gaussian", "rician")

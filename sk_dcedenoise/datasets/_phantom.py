@@ -4,12 +4,12 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from sklearn.utils import Bunch
 
-from .._validation import check_fraction, check_positive, check_time, check_whole_number
-from ..aif import plasma_curve
-from ..signal import spgr_signal
-from ..tofts import extended_tofts
-from ._curves import _private_random_state
-from ._phantom_shapes import phantom_labels
+from sk_dcedenoise._validation import check_fraction, check_positive, check_time, check_whole_number
+from sk_dcedenoise.aif import plasma_curve
+from sk_dcedenoise.datasets._curves import _private_random_state
+from sk_dcedenoise.datasets._phantom_shapes import phantom_labels
+from sk_dcedenoise.signal import spgr_signal
+from sk_dcedenoise.tofts import extended_tofts
 
 # Medians of Ktrans (1/min), ve and vp, and T1 before contrast (s) and proton density, by label.
 _TISSUES = {

@@ -1,6 +1,6 @@
 """Kinetic parameters from concentration curves."""
 
-from ._status import FitStatus
-from ._transformer import ToftsTransformer
+from sk_dcedenoise.fitting._status import FitStatus
+from sk_dcedenoise.fitting._transformer import ToftsTransformer
 
 __all__ = ["FitStatus", "ToftsTransformer"]

@@ -7,9 +7,9 @@ its slope.
 
 import torch
 
-from ._fit import Fit
-from ._moments import Moments, box_optimum
-from ._nodes import monomials
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._moments import Moments, box_optimum
+from sk_dcedenoise.fitting._nodes import monomials
 
 # Steps that find the root of a slope on a rung's length; half of them as a rule.
 _MOST_STEPS = 26

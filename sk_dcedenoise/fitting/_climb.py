@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from ._nodes import monomials
+from sk_dcedenoise.fitting._nodes import monomials
 
 # Newton steps from the best rung; the error squares from one to the next.
 _STEPS = {torch.float32: 2, torch.float64: 3}

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import torch
 
-from ._climb import _ARRIVED, _FLAT, _STEPS
-from ._edges import _BELOW, _MORE_TRIES, EdgeSearch
-from ._fit import Fit
-from ._kernels import BLOCK, edge_optima, free_optima
-from ._nodes import monomials
-from ._varpro import FreeSearch
+from sk_dcedenoise.fitting._climb import _ARRIVED, _FLAT, _STEPS
+from sk_dcedenoise.fitting._edges import _BELOW, _MORE_TRIES, EdgeSearch
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._kernels import BLOCK, edge_optima, free_optima
+from sk_dcedenoise.fitting._nodes import monomials
+from sk_dcedenoise.fitting._varpro import FreeSearch
 
 # Fine places for functions of the rate alone, and terms of their series between.
 _FINE, _TERMS = {np.float32: 256, np.float64: 2048}, 4

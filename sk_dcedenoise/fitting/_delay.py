@@ -8,10 +8,10 @@ steps, exact at every rate and delay, its bottom.
 import numpy as np
 import torch
 
-from ..convolution import exponential_convolution
-from ._climb import top_rung
-from ._descent import descend
-from ._design import Design
+from sk_dcedenoise.convolution import exponential_convolution
+from sk_dcedenoise.fitting._climb import top_rung
+from sk_dcedenoise.fitting._descent import descend
+from sk_dcedenoise.fitting._design import Design
 
 # The net: delays at most this far apart (s), but not more than so many; every third rung.
 _DELAY_STEP, _MOST_DELAYS, _RUNG_STEP = 1.0, 49, 2

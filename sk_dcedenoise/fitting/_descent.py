@@ -7,8 +7,8 @@ edge, so that it is good on either side of an edge.
 
 import torch
 
-from ._fit import Fit
-from ._moments import box_optimum
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._moments import box_optimum
 
 _MOST_STEPS = 30
 # Values of one array of the curves that are under way; those that settle make room for others.

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import torch
 
-from ._nodes import monomials
+from sk_dcedenoise.fitting._nodes import monomials
 
 # Bins in which to look up the last node before a frame.
 _BINS = 4096

@@ -9,9 +9,9 @@ part of the response that plasma cannot explain, and that on the whole response.
 import numpy as np
 import torch
 
-from ._climb import Climber, look_up, make_table, top_rung
-from ._fit import Fit
-from ._varpro import FreeSearch
+from sk_dcedenoise.fitting._climb import Climber, look_up, make_table, top_rung
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._varpro import FreeSearch
 
 # Rungs on either side of the best that belong to the same top.
 _SAME_TOP = 2

@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 
-from ._bounded import BoundedSearch
-from ._delay import DelaySearch
-from ._edges import EdgeSearch
-from ._patlak import PatlakSearch
-from ._varpro import FreeSearch
-from ._workers import run_chunks
+from sk_dcedenoise.fitting._bounded import BoundedSearch
+from sk_dcedenoise.fitting._delay import DelaySearch
+from sk_dcedenoise.fitting._edges import EdgeSearch
+from sk_dcedenoise.fitting._patlak import PatlakSearch
+from sk_dcedenoise.fitting._varpro import FreeSearch
+from sk_dcedenoise.fitting._workers import run_chunks
 
 # Curves of a chunk in the second pass, which keeps several numbers for each curve and rung.
 _EDGE_CHUNK, _ANY = 4096, 2**62
@@ -38,7 +38,7 @@ def quick_searches(dtype, device, compiled):
     """The two quick searches as (class, settings, most curves of a chunk)."""
     if compiled:
         # Only here, because this needs numba.
-        from ._compiled import CompiledEdges, CompiledFree
+        from sk_dcedenoise.fitting._compiled import CompiledEdges, CompiledFree
 
         return (CompiledFree, (dtype,), _ANY), (CompiledEdges, (), _ANY)
     return (FreeSearch, (dtype, device), _ANY), (EdgeSearch, (device,), _EDGE_CHUNK)

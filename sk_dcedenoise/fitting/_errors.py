@@ -2,7 +2,7 @@
 
 import torch
 
-from ._status import at_bounds
+from sk_dcedenoise.fitting._status import at_bounds
 
 
 def standard_errors(design, curves, weights, parameters, protocol):

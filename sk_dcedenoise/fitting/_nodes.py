@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..convolution import exponential_convolution
+from sk_dcedenoise.convolution import exponential_convolution
 
 # Lengths to try, until polynomials between the rungs are as exact as asked. Multiples of 16 suit
 # matrix products.

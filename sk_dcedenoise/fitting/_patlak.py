@@ -2,9 +2,9 @@
 
 import torch
 
-from ..convolution import exponential_convolution
-from ._fit import Fit
-from ._moments import Moments, box_optimum
+from sk_dcedenoise.convolution import exponential_convolution
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._moments import Moments, box_optimum
 
 
 class PatlakSearch:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..aif import plasma_curve
-from ._nodes import make_nodes
+from sk_dcedenoise.aif import plasma_curve
+from sk_dcedenoise.fitting._nodes import make_nodes
 
 # Neighbours of a rung in a local polynomial; tolerated errors of the rate (as log(1 + kep / scale))
 # and, where the rate hardly changes the curve, of the gain.

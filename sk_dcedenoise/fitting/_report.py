@@ -2,9 +2,9 @@
 
 import torch
 
-from ._design import Design
-from ._errors import standard_errors
-from ._status import status_of
+from sk_dcedenoise.fitting._design import Design
+from sk_dcedenoise.fitting._errors import standard_errors
+from sk_dcedenoise.fitting._status import status_of
 
 # Values of one array of the curves whose errors are worked out together.
 _BLOCK_VALUES = 2**17

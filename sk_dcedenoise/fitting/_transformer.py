@@ -8,12 +8,12 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import check_option, check_time
-from ..tofts import extended_tofts
-from ._box import check_box
-from ._engine import fit_curves, quick_searches
-from ._protocol import PARAMETERS, Protocol
-from ._report import Report
+from sk_dcedenoise._validation import check_option, check_time
+from sk_dcedenoise.fitting._box import check_box
+from sk_dcedenoise.fitting._engine import fit_curves, quick_searches
+from sk_dcedenoise.fitting._protocol import PARAMETERS, Protocol
+from sk_dcedenoise.fitting._report import Report
+from sk_dcedenoise.tofts import extended_tofts
 
 
 class ToftsTransformer(TransformerMixin, BaseEstimator):

@@ -9,9 +9,9 @@ neighbours gives the rate between them; Ktrans and vp follow in closed form.
 import numpy as np
 import torch
 
-from ._climb import Climber, look_up, make_table, top_rung
-from ._fit import Fit
-from ._nodes import directions
+from sk_dcedenoise.fitting._climb import Climber, look_up, make_table, top_rung
+from sk_dcedenoise.fitting._fit import Fit
+from sk_dcedenoise.fitting._nodes import directions
 
 
 class FreeSearch:

@@ -1,6 +1,6 @@
 """How well curves were denoised and parameters found, and scorers for searches."""
 
-from ._curves import (
+from sk_dcedenoise.metrics._curves import (
     cosine_similarity,
     max_abs_difference,
     percent_root_mean_square_difference,
@@ -8,8 +8,8 @@ from ._curves import (
     snr_gain,
     sum_of_squared_differences,
 )
-from ._parameters import parameter_errors
-from ._scorers import (
+from sk_dcedenoise.metrics._parameters import parameter_errors
+from sk_dcedenoise.metrics._scorers import (
     cosine_similarity_scorer,
     neg_curve_rmse_scorer,
     neg_parameter_error_scorer,

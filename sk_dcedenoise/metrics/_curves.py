@@ -6,7 +6,7 @@ over the curves; ``average=False`` gives one value per curve.
 
 import numpy as np
 
-from .._validation import check_finite_curves
+from sk_dcedenoise._validation import check_finite_curves
 
 
 def sum_of_squared_differences(y_true, y_pred, *, average=True):

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ._curves import cosine_similarity, root_mean_squared_error, snr_gain
-from ._parameters import parameter_errors
+from sk_dcedenoise.metrics._curves import cosine_similarity, root_mean_squared_error, snr_gain
+from sk_dcedenoise.metrics._parameters import parameter_errors
 
 _PARAMETER_NAMES = {"Ktrans", "kep", "ve", "vp", "Fp", "PS"}
 

@@ -5,8 +5,8 @@ import warnings
 
 from sklearn.utils.validation import check_is_fitted
 
-from ._estimators import describe, rebuild
-from ._file import ArraysRead, ArraysWritten, read, write
+from sk_dcedenoise.persistence._estimators import describe, rebuild
+from sk_dcedenoise.persistence._file import ArraysRead, ArraysWritten, read, write
 
 __all__ = ["load", "save"]
 

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 from sklearn.utils import Bunch
 
-from .. import denoisers
-from ..baselines import (
+from sk_dcedenoise import denoisers
+from sk_dcedenoise.baselines import (
     IdentityDenoiser,
     LinearMMSEDenoiser,
     PCADenoiser,
@@ -19,12 +19,12 @@ from ..baselines import (
     ToftsResimulator,
     WaveletDenoiser,
 )
-from ..denoisers._skorch import resolve_device
-from ..fitting import ToftsTransformer
-from ..preprocessing import CurveScaler, SignalToConcentration
-from ..semisynthetic import SemiSyntheticDenoiser, SemiSyntheticLaw
-from ._networks import describe_network, is_kept, rebuild_network
-from ._values import decode, encode
+from sk_dcedenoise.denoisers._skorch import resolve_device
+from sk_dcedenoise.fitting import ToftsTransformer
+from sk_dcedenoise.persistence._networks import describe_network, is_kept, rebuild_network
+from sk_dcedenoise.persistence._values import decode, encode
+from sk_dcedenoise.preprocessing import CurveScaler, SignalToConcentration
+from sk_dcedenoise.semisynthetic import SemiSyntheticDenoiser, SemiSyntheticLaw
 
 _MAX_FRAMES = 1_000_000
 _LONGEST = 1e7  # seconds

@@ -7,7 +7,7 @@ import torch
 from skorch.history import History
 from torch.overrides import TorchFunctionMode
 
-from ._values import decode, encode
+from sk_dcedenoise.persistence._values import decode, encode
 
 # Whole numbers that a network's layers are built from; far beyond what anybody trains.
 _MOST = 65_536

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..denoisers._expected import Expected
-from ..denoisers._guard import Guard
-from ..denoisers._judge import Judge
-from ..denoisers._losses import SSDMADLoss
-from ..denoisers._noise import NoiseLaw
-from ..denoisers._units import UnitMap
-from ..semisynthetic import SemiSyntheticLaw
-from ..semisynthetic._simulator import Simulator
-from ..semisynthetic._tissue import TissueLaw
+from sk_dcedenoise.denoisers._expected import Expected
+from sk_dcedenoise.denoisers._guard import Guard
+from sk_dcedenoise.denoisers._judge import Judge
+from sk_dcedenoise.denoisers._losses import SSDMADLoss
+from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise.denoisers._units import UnitMap
+from sk_dcedenoise.semisynthetic import SemiSyntheticLaw
+from sk_dcedenoise.semisynthetic._simulator import Simulator
+from sk_dcedenoise.semisynthetic._tissue import TissueLaw
 
 _LOSSES = {
     f"torch.nn.{loss.__name__}": loss

@@ -1,7 +1,7 @@
 """Hyper-parameter search with Optuna: search spaces, pruning inside cross-validation, resuming."""
 
-from ._pruning import PruningCallback
-from ._space import search_space
-from ._tune import TuneResult, tune
+from sk_dcedenoise.search._pruning import PruningCallback
+from sk_dcedenoise.search._space import search_space
+from sk_dcedenoise.search._tune import TuneResult, tune
 
 __all__ = ["PruningCallback", "TuneResult", "search_space", "tune"]

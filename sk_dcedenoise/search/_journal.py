@@ -11,7 +11,7 @@ from optuna.storages.journal import (
     JournalStorage,
 )
 
-from ._process import has_died, signature
+from sk_dcedenoise.search._process import has_died, signature
 
 _GRACE = 30.0  # seconds a lock of another machine may be held: a write takes milliseconds
 

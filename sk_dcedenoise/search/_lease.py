@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 import optuna
 from optuna.trial import TrialState
 
-from ._process import has_died, signature
+from sk_dcedenoise.search._process import has_died, signature
 
 BEAT = 20.0  # seconds
 SILENCE = 120.0

@@ -9,7 +9,7 @@ left alone: they change what is learned, not how well.
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.pipeline import Pipeline
 
-from ..denoisers import (
+from sk_dcedenoise.denoisers import (
     DenoiserCNN,
     DenoiserDRNN,
     DenoiserEncoderDecoder,
@@ -18,7 +18,7 @@ from ..denoisers import (
     DenoiserResCNN,
     DenoiserVanillaNL,
 )
-from ..denoisers._base import BaseDenoiser
+from sk_dcedenoise.denoisers._base import BaseDenoiser
 
 
 def search_space(estimator):

@@ -8,7 +8,7 @@ import optuna
 from optuna.distributions import distribution_to_json
 from sklearn.pipeline import Pipeline
 
-from ._journal import open_storage
+from sk_dcedenoise.search._journal import open_storage
 
 # What a study may be resumed with although it is another: it changes how training runs, not its
 # result.

@@ -10,11 +10,11 @@ from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, check_cv, cross_validate
 from tqdm.auto import tqdm
 
-from ..metrics import neg_curve_rmse_scorer
-from ._lease import Watch, at_work
-from ._pruning import MARKS, PruningCallback
-from ._space import find_denoisers, search_space
-from ._study import TPEByTrial, describe, open_study
+from sk_dcedenoise.metrics import neg_curve_rmse_scorer
+from sk_dcedenoise.search._lease import Watch, at_work
+from sk_dcedenoise.search._pruning import MARKS, PruningCallback
+from sk_dcedenoise.search._space import find_denoisers, search_space
+from sk_dcedenoise.search._study import TPEByTrial, describe, open_study
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _WAIT = 0.2  # seconds between looks at the other processes

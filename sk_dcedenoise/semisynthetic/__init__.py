@@ -1,6 +1,6 @@
 """Training without clean curves: pairs that look like the scan at hand."""
 
-from ._denoiser import SemiSyntheticDenoiser
-from ._law import SemiSyntheticLaw
+from sk_dcedenoise.semisynthetic._denoiser import SemiSyntheticDenoiser
+from sk_dcedenoise.semisynthetic._law import SemiSyntheticLaw
 
 __all__ = ["SemiSyntheticDenoiser", "SemiSyntheticLaw"]

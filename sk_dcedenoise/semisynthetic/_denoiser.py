@@ -7,9 +7,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._validation import check_finite_curves, check_whole_number
-from ..denoisers import DenoiserVanillaNL
-from ._law import kinetic_model, learn_law
+from sk_dcedenoise._validation import check_finite_curves, check_whole_number
+from sk_dcedenoise.denoisers import DenoiserVanillaNL
+from sk_dcedenoise.semisynthetic._law import kinetic_model, learn_law
 
 _DTYPES = [np.float64, np.float32]
 

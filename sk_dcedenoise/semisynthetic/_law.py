@@ -7,12 +7,12 @@ import numpy as np
 import torch
 from sklearn.utils import check_random_state
 
-from .._validation import check_fraction, check_whole_number
-from ..fitting import ToftsTransformer
-from ..fitting._protocol import PARAMETERS
-from ._noise import learn_noise
-from ._simulator import Simulator
-from ._tissue import TissueLaw
+from sk_dcedenoise._validation import check_fraction, check_whole_number
+from sk_dcedenoise.fitting import ToftsTransformer
+from sk_dcedenoise.fitting._protocol import PARAMETERS
+from sk_dcedenoise.semisynthetic._noise import learn_noise
+from sk_dcedenoise.semisynthetic._simulator import Simulator
+from sk_dcedenoise.semisynthetic._tissue import TissueLaw
 
 # White noise alone leaves a little less than this.
 _UNEXPLAINED = 0.8

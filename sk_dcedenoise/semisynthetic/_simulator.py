@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..tofts import extended_tofts
+from sk_dcedenoise.tofts import extended_tofts
 
 
 class Simulator:

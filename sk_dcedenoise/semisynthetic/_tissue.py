@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.utils import Bunch
 
-from ._deconvolution import deconvolve, likelihoods
-from ._strata import even_out, strata
+from sk_dcedenoise.semisynthetic._deconvolution import deconvolve, likelihoods
+from sk_dcedenoise.semisynthetic._strata import even_out, strata
 
 # Curves that meet candidates, at most; twice as many candidates. Their table takes 128 MB.
 _MOST_CURVES = 4000

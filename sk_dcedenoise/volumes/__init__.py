@@ -5,11 +5,11 @@ times are seconds, whatever unit the file counts in. Nothing is repaired: NaN, n
 voxels come out as they are.
 """
 
-from ._curves import aif_from_curves, mean_curve
-from ._dynamic import DynamicVolume, load_dynamic
-from ._maps import save_curves, save_maps
-from ._masks import load_map, load_mask
-from ._phantom import save_phantom
+from sk_dcedenoise.volumes._curves import aif_from_curves, mean_curve
+from sk_dcedenoise.volumes._dynamic import DynamicVolume, load_dynamic
+from sk_dcedenoise.volumes._maps import save_curves, save_maps
+from sk_dcedenoise.volumes._masks import load_map, load_mask
+from sk_dcedenoise.volumes._phantom import save_phantom
 
 __all__ = [
     "DynamicVolume",
