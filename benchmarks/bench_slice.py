@@ -41,8 +41,15 @@ def main():
     delays = find_delays(noisy, time, nodes)
     X, y, _ = covering_pairs(arguments.pairs, noisy, time, nodes, delays, 0)
     network = DenoiserCNN(scale="curve", max_steps=arguments.steps, random_state=0).fit(X, y)
-    rows = list(measure(network, noisy, X[:5000], y[:5000]))
-    fell_back = network.fell_back(noisy)
+    fell_back, guarded = network.fell_back(noisy), network.transform(noisy)
+    network.set_params(guard=None)
+    removed = {
+        "the slice, guarded": noisy - guarded,
+        **by_trust(noisy - network.transform(noisy), fell_back),
+        "training curves, without guard": X[:5000] - network.transform(X[:5000]),
+        "training curves, their noise": X[:5000] - y[:5000],
+    }
+    rows = [{"from": name, "lags": correlations(some)} for name, some in removed.items()]
     groups = tissue(noisy, time, nodes, delays)
     shares = {name: float(1 - fell_back[here].mean()) for name, here in groups.items()}
     header = ["what was removed", *(f"lag {lag}" for lag in LAGS)]
@@ -52,26 +59,21 @@ def main():
         [name, int(here.sum()), f"{shares[name]:.1%}"] for name, here in groups.items()
     ])  # fmt: skip
     write("slice", rows, text, delays=delays, trusted=shares)
-    draw(network, noisy, time, fell_back, RESULTS / "slice.png")
+    draw(noisy, guarded, time, fell_back, RESULTS / "slice.png")
 
 
-def measure(network, noisy, X, y):
-    """Correlations of what is removed from the slice, from training curves, and of pure noise."""
-    fell_back = network.fell_back(noisy)
-    guarded = network.transform(noisy)
-    bare = network.set_params(guard=None).transform(noisy)
-    training = network.transform(X)
-    network.set_params(guard=DenoiserCNN().guard)
-    for name, removed in (
-        ("the slice, guarded", noisy - guarded),
-        ("the slice, without guard: trusted curves", (noisy - bare)[~fell_back]),
-        ("the slice, without guard: those that fell back", (noisy - bare)[fell_back]),
-        ("training curves, without guard", X - training),
-        ("training curves, their noise", X - y),
-    ):
-        unit = removed / np.sqrt(np.mean(removed**2, axis=1, keepdims=True) + 1e-30)
-        lags = [float(np.mean(unit[:, lag:] * unit[:, :-lag])) for lag in LAGS]
-        yield {"from": name, "lags": lags}
+def by_trust(removed, fell_back):
+    """What was removed from trusted and from other curves."""
+    return {
+        "the slice, without guard: trusted curves": removed[~fell_back],
+        "the slice, without guard: those that fell back": removed[fell_back],
+    }
+
+
+def correlations(removed):
+    """Correlation from frame to frame at several lags, every curve counting the same."""
+    unit = removed / np.sqrt(np.mean(removed**2, axis=1, keepdims=True) + 1e-30)
+    return [float(np.mean(unit[:, lag:] * unit[:, :-lag])) for lag in LAGS]
 
 
 def tissue(noisy, time, nodes, delays):
@@ -100,13 +102,12 @@ def noise_of_each(curves):
     return np.sqrt(np.mean(bends**2, axis=1) / 6)
 
 
-def draw(network, noisy, time, fell_back, path):
+def draw(noisy, denoised, time, fell_back, path):
     """Some curves that were trusted and some that were not."""
     from matplotlib.figure import Figure
 
     figure = Figure((10, 5), layout="constrained")
     axes = figure.subplots(2, 5, sharex=True)
-    denoised = network.transform(noisy)
     rng = np.random.RandomState(0)
     for line, (which, title) in zip(
         axes, ((~fell_back, "trusted"), (fell_back, "fell back")), strict=True
