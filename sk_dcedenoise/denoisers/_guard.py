@@ -24,6 +24,9 @@ _MOST_CURVES = 65536
 _BELOW, _ABOVE = 1 / 4, 2.0
 # Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
 _SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
+# Tissue on which the network errs by less than this share of the variance of the noise is no other
+# tissue, whatever made it; so many more curves are drawn as there are such.
+_HARMLESS, _MORE = 0.3, 1.25
 # Of what may be noise in the signal of other tissue, half is left in: a fit can do with scatter,
 # and not with the bias of a law that is a guess.
 _LEFT_IN = 0.5
@@ -113,7 +116,7 @@ class Guard:
         if view is None:
             return None
         spread = _spread(noise_law, noise_levels)
-        curves, noise, is_other = _both_laws(clean, spread, view, n_curves, generator)
+        curves, noise, is_other = _both_laws(infer, clean, spread, view, n_curves, generator)
         noisy = curves + noise
         seen = _Seen(noisy, infer(noisy), view, knows_size)
         noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
@@ -215,17 +218,30 @@ def _spread(noise_law, levels):
     return NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
 
 
-def _both_laws(clean, spread, view, n_curves, generator):
-    """Curves of the training law, then as many others; their noise; and which are the others."""
+def _both_laws(infer, clean, spread, view, n_curves, generator):
+    """Curves of the training law, then about as many others; their noise; and which are others."""
     n_curves = int(min(n_curves, _MOST_CURVES))
     n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
-    law, others = (_some_of(clean, n_curves, generator) for _ in range(2))
-    others, anything = others.tensor_split([-n_anything])
-    noise_of_anything = spread.draw(anything, generator)
-    others, anything = other_tissue(others, generator), _anything(anything, view, generator)
-    noise = [spread.draw(law, generator), spread.draw(others, generator), noise_of_anything]
-    is_other = torch.arange(2 * n_curves, device=clean.device) >= n_curves
-    return torch.cat([law, others, anything]), torch.cat(noise), is_other.to(clean.dtype)
+    law = _some_of(clean, n_curves, generator)
+    others = other_tissue(_some_of(clean, int(_MORE * n_curves), generator), generator)
+    noise_of_others = spread.draw(others, generator)
+    harmful = _harmful(infer, others, noise_of_others, view)
+    others, noise_of_others = (
+        v[harmful][: n_curves - n_anything] for v in (others, noise_of_others)
+    )
+    anything = _some_of(clean, n_anything, generator)
+    noise = [spread.draw(law, generator), noise_of_others, spread.draw(anything, generator)]
+    curves = torch.cat([law, others, _anything(anything, view, generator)])
+    is_other = torch.arange(len(curves), device=clean.device) >= n_curves
+    return curves, torch.cat(noise), is_other.to(clean.dtype)
+
+
+def _harmful(infer, curves, noise, view):
+    """Which curves the network gets wrong, even without noise, by more than a part of the noise."""
+    analysis = torch.as_tensor(view.analysis).to(curves)
+    wrong = (infer(curves) - curves) @ analysis[:, : view.n_signal]
+    rest = noise @ analysis[:, view.n_kept :]
+    return wrong.square().mean(1) > _HARMLESS * rest.square().mean(1)
 
 
 def _anything(curves, view, generator):
