@@ -3,7 +3,7 @@
 from contextlib import contextmanager
 
 
-def train(args, X_noisy, y_clean, *, scale="global"):
+def train(args, X_noisy, y_clean, **params):
     """Return a DenoiserVanillaNL fitted to pairs, with a progress bar.
 
     Parameters
@@ -12,8 +12,8 @@ def train(args, X_noisy, y_clean, *, scale="global"):
         With `steps`, `seconds` and `seed`.
     X_noisy, y_clean : ndarray of shape (n_curves, n_times)
         Pairs of curves in mM.
-    scale : {"global", "curve"}, default="global"
-        As the denoiser takes it.
+    **params
+        Further parameters of the denoiser.
 
     Returns
     -------
@@ -22,7 +22,7 @@ def train(args, X_noisy, y_clean, *, scale="global"):
     from sk_dcedenoise.denoisers import DenoiserVanillaNL
 
     denoiser = DenoiserVanillaNL(
-        scale=scale,
+        **params,
         max_steps=args.steps,
         max_seconds=args.seconds,
         random_state=args.seed,

@@ -9,24 +9,13 @@ curves is taken out if it is noise; if not, the curve is handed out as it came.
 
 import math
 
-import numpy as np
 import torch
 
+from sk_dcedenoise.denoisers._both_laws import both_laws
 from sk_dcedenoise.denoisers._directions import directions, smoothness
 from sk_dcedenoise.denoisers._expected import TAILS, Expected, exceeded, share_beyond
 from sk_dcedenoise.denoisers._judge import Judge
-from sk_dcedenoise.denoisers._noise import NoiseLaw
-from sk_dcedenoise.denoisers._other_tissue import other_tissue
 
-# Curves of each law for the comparison, at most.
-_MOST_CURVES = 65536
-# Noise levels looked at, relative to the least and the largest of training.
-_BELOW, _ABOVE = 1 / 4, 2.0
-# Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
-_SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
-# Tissue on which the network errs by less than this share of the variance of the noise is no other
-# tissue, whatever made it; so many more curves are drawn as there are such.
-_HARMLESS, _MORE = 0.3, 1.25
 # Of what may be noise in the signal of other tissue, half is left in: a fit can do with scatter,
 # and not with the bias of a law that is a guess.
 _LEFT_IN = 0.5
@@ -115,8 +104,7 @@ class Guard:
         view = directions(clean, noise_law, noise_levels) if len(noise_levels) else None
         if view is None:
             return None
-        spread = _spread(noise_law, noise_levels)
-        curves, noise, is_other = _both_laws(infer, clean, spread, view, n_curves, generator)
+        curves, noise, is_other = both_laws(infer, clean, noise_law, view, n_curves, generator)
         noisy = curves + noise
         seen = _Seen(noisy, infer(noisy), view, knows_size)
         noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
@@ -205,50 +193,3 @@ def _exceeded(values):
 
 def _share_beyond(values, tails):
     return share_beyond(values, torch.as_tensor(tails[None]).to(values))
-
-
-def _some_of(clean, n_curves, generator):
-    chosen = torch.randint(len(clean), (n_curves,), generator=generator, device=clean.device)
-    return clean.index_select(0, chosen)
-
-
-def _spread(noise_law, levels):
-    """The law of the noise with all levels in its range, and some beyond, alike."""
-    low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
-    return NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
-
-
-def _both_laws(infer, clean, spread, view, n_curves, generator):
-    """Curves of the training law, then about as many others; their noise; and which are others."""
-    n_curves = int(min(n_curves, _MOST_CURVES))
-    n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
-    law = _some_of(clean, n_curves, generator)
-    others = other_tissue(_some_of(clean, int(_MORE * n_curves), generator), generator)
-    noise_of_others = spread.draw(others, generator)
-    harmful = _harmful(infer, others, noise_of_others, view)
-    others, noise_of_others = (
-        v[harmful][: n_curves - n_anything] for v in (others, noise_of_others)
-    )
-    anything = _some_of(clean, n_anything, generator)
-    noise = [spread.draw(law, generator), noise_of_others, spread.draw(anything, generator)]
-    curves = torch.cat([law, others, _anything(anything, view, generator)])
-    is_other = torch.arange(len(curves), device=clean.device) >= n_curves
-    return curves, torch.cat(noise), is_other.to(clean.dtype)
-
-
-def _harmful(infer, curves, noise, view):
-    """Which curves the network gets wrong, even without noise, by more than a part of the noise."""
-    analysis = torch.as_tensor(view.analysis).to(curves)
-    wrong = (infer(curves) - curves) @ analysis[:, : view.n_signal]
-    rest = noise @ analysis[:, view.n_kept :]
-    return wrong.square().mean(1) > _HARMLESS * rest.square().mean(1)
-
-
-def _anything(curves, view, generator):
-    """Any mixture of the directions, of any size."""
-    n_curves, device = len(curves), curves.device
-    mixture = torch.randn((n_curves, view.n_kept), generator=generator, device=device)
-    mixture = mixture.to(curves) @ torch.as_tensor(view.synthesis[: view.n_kept]).to(curves)
-    low, high = _ANY_SIZE
-    exponent = low + (high - low) * torch.rand((n_curves, 1), generator=generator, device=device)
-    return mixture * (curves.abs().mean() * 10**exponent).to(curves)
