@@ -31,11 +31,16 @@ def machine():
 
 def write(stem, rows, table, **settings):
     """Write `rows` as results/<stem>.json and `table` as docs/_tables/<stem>.md; print it."""
-    RESULTS.mkdir(exist_ok=True)
-    record = {"machine": machine(), "settings": settings, "rows": rows}
-    (RESULTS / f"{stem}.json").write_text(json.dumps(record, indent=1) + "\n")
+    record(stem, rows, **settings)
     place(stem, table)
     print(table)
+
+
+def record(stem, rows, **settings):
+    """Write `rows` as results/<stem>.json."""
+    RESULTS.mkdir(exist_ok=True)
+    found = {"machine": machine(), "settings": settings, "rows": rows}
+    (RESULTS / f"{stem}.json").write_text(json.dumps(found, indent=1) + "\n")
 
 
 def earlier(stem):
