@@ -104,7 +104,7 @@ class Guard:
         view = directions(clean, noise_law, noise_levels) if len(noise_levels) else None
         if view is None:
             return None
-        curves, noise, is_other = both_laws(infer, clean, noise_law, view, n_curves, generator)
+        curves, noise, is_other = both_laws(clean, noise_law, view, n_curves, generator)
         noisy = curves + noise
         seen = _Seen(noisy, infer(noisy), view, knows_size)
         noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd

@@ -72,15 +72,13 @@ class Judge:
         inputs = _inputs(data, removed, level)
         shift, slope = inputs.mean(0), 1 / (inputs.std(0) + 1e-6)
         inputs = (inputs - shift) * slope
-        # The less common of the two counts for more.
-        weight = (1 - is_other).sum() / is_other.sum()
         layers = _new_layers((inputs.shape[1], _WIDTH, _WIDTH, 1 + data.shape[1]), generator)
 
         def loss(rows):
             odd, removed = _answer(inputs[rows], layers)
             other = is_other[rows]
             of_noise = (removed - noise[rows]).square().mean(1)
-            of_law = functional.binary_cross_entropy_with_logits(odd, other, pos_weight=weight)
+            of_law = functional.binary_cross_entropy_with_logits(odd, other)
             return of_law + (of_noise * other).mean()
 
         _train(layers, loss, len(inputs), generator)

@@ -11,9 +11,8 @@ import torch
 
 # Rates of the filters: the slowest per scan, the fastest zero and pole per frame.
 _SLOWEST, _FASTEST_ZERO, _FASTEST_POLE = 1 / 4, 0.5, 4.0
-# Mean sizes, in those of clean curves, all alike, and the share of which every order of magnitude
-# is as common, so that weak curves are not rare; the share that comes some frames earlier or later.
-_SIZES, _SHARE_WEAK = (0.1, 3.0), 0.25
+# Mean sizes, in those of clean curves, and the share that comes some frames earlier or later.
+_SIZES = 0.1, 3.0
 _SHARE_SHIFTED, _MOST_FRAMES = 0.1, 3.0
 
 
@@ -45,9 +44,7 @@ def other_tissue(clean, generator):
     curves = clean + (zero - pole) * _decayed(clean, pole)
     is_shifted = uniform(0.0, 1.0) < _SHARE_SHIFTED
     curves = _delayed(curves, uniform(-_MOST_FRAMES, _MOST_FRAMES) * is_shifted)
-    is_weak = uniform(0.0, 1.0) < _SHARE_WEAK
-    size = torch.where(is_weak, log_uniform(*_SIZES), uniform(*_SIZES))
-    return curves * (size * clean.abs().mean() / _mean_size(curves))
+    return curves * (log_uniform(*_SIZES) * clean.abs().mean() / _mean_size(curves))
 
 
 def _decayed(curves, rate):
