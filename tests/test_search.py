@@ -49,6 +49,8 @@ from sk_dcedenoise.search import _process as process
 from sk_dcedenoise.search import _tune as tuning
 from sk_dcedenoise.search._journal import JournalLock, open_storage
 from sk_dcedenoise.search._process import has_died, signature
+from sk_dcedenoise.search._pruner import BestShareHalfWay
+from sk_dcedenoise.search._study import TPEByTrial
 
 TIME = 3.75 * np.arange(32)
 X, Y = make_dce_curves(60, random_state=0)
@@ -271,6 +273,66 @@ def test_pruning_needs_validation_curves():
     with pytest.raises(ValueError, match="validation_fraction=0 of DenoiserVanillaNL leaves no"):
         tune(denoiser, X, Y, n_trials=1, **QUIET)
     tune(denoiser, X, Y, n_trials=1, pruner=optuna.pruners.NopPruner(), refit=False, **QUIET)
+
+
+def study_of(values, step=9):
+    """A study whose trials reported these values at a step; NaN means stopped there."""
+    study = optuna.create_study(direction="maximize")
+    for value in values:
+        report = optuna.trial.create_trial(
+            state=TrialState.PRUNED, intermediate_values={step: value}
+        )
+        study.add_trial(report)
+    return study
+
+
+@pytest.mark.parametrize(
+    ("others", "value", "stopped"),
+    [
+        ([0.0, 0.0, 0.0, 0.0], -1.0, False),  # four: still among the first five
+        ([0.0, 0.0, 0.0, 0.0, 0.0], -1.0, True),
+        ([0.0, 0.0, 0.0, 0.0, 0.0], 0.0, False),
+        ([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0.5, False),  # second of eight
+        ([1.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0], 0.5, True),  # third of eight
+        ([0.0, 0.0, 0.0, 0.0, 0.0], np.nan, True),
+    ],
+)
+def test_the_best_quarter_half_way_goes_on(others, value, stopped):
+    study = study_of(others)
+    trial = study.ask()
+    pruner = BestShareHalfWay(9)
+    trial.report(value, 8)
+    assert not pruner.prune(study, study.trials[-1])
+    trial.report(value, 9)
+    assert pruner.prune(study, study.trials[-1]) == stopped
+    # A trial that failed says nothing of its parameters.
+    trial.report(value, 10)
+    for _ in range(20):
+        failed = study.ask()
+        failed.report(2.0, 9)
+        study.tell(failed, state=TrialState.FAIL)
+    assert pruner.prune(study, study.trials[trial.number]) == stopped
+
+
+def test_pruning_leaves_what_is_tried_alone_while_the_best_tenth_goes_on():
+    # Reports half-way are final scores, so that the best quarter is never stopped.
+    def found(pruner):
+        study = optuna.create_study(direction="maximize", sampler=TPEByTrial(0), pruner=pruner)
+
+        def score(trial):
+            value = -((trial.suggest_float("x", -1, 1) - 0.3) ** 2)
+            trial.report(value, 9)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+            return value
+
+        study.optimize(score, n_trials=40)
+        return study
+
+    pruned, whole = found(BestShareHalfWay(9)), found(optuna.pruners.NopPruner())
+    assert [t.params for t in pruned.trials] == [t.params for t in whole.trials]
+    assert pruned.best_value == whole.best_value
+    assert sum(t.state == TrialState.PRUNED for t in pruned.trials) > 10
 
 
 # ---- tune ------------------------------------------------------------------------------------
