@@ -5,9 +5,10 @@
 
 Runs the same study twice for each network, with pruning as `tune` does it by default and without,
 and compares the epochs trained and the best cross-validated error. With ``--sampler random`` both
-studies try the very same parameters; with "tpe", the default of `tune`, each goes its own way, so
-that the best of the two also differs by luck. Networks are tuned without their guard, which would
-make up for most of what is wrong with a network that has hardly been trained.
+studies try the very same parameters; with "tpe", the default of `tune`, they do as long as none of
+the best tenth is stopped, and then part, so that the best of the two may differ by luck. Networks
+are tuned without their guard, which would make up for most of what is wrong with a network that has
+hardly been trained.
 """
 
 import argparse
