@@ -4,7 +4,7 @@
 
 Half a slice of 2,250 enhancing voxels and 25 frames (reference data; skipped where they are not),
 of which no truth is known. DenoiserCNN is trained on a wide law with the delays and the noise of
-these curves, as the command line does. The correlation from frame to frame of what it removes is
+these curves and the guard that the command line gives it. The correlation from frame to frame of what it removes is
 shown beside that of what it removes from training curves, and of their noise; and the share of
 curves that it trusts, by how far the kinetic model explains them.
 """
@@ -40,7 +40,8 @@ def main():
     nodes = plasma_nodes((time, scan["Cp_mM"]), time, None, longest_lead(time))
     delays = find_delays(noisy, time, nodes)
     X, y, _ = covering_pairs(arguments.pairs, noisy, time, nodes, delays, 0)
-    network = DenoiserCNN(scale="curve", max_steps=arguments.steps, random_state=0).fit(X, y)
+    settings = {"scale": "curve", "guard": 0.35, "max_steps": arguments.steps}
+    network = DenoiserCNN(**settings, random_state=0).fit(X, y)
     fell_back, guarded = network.fell_back(noisy), network.transform(noisy)
     network.set_params(guard=None)
     removed = {
