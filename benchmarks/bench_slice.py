@@ -4,9 +4,9 @@
 
 Half a slice of 2,250 enhancing voxels and 25 frames (reference data; skipped where they are not),
 of which no truth is known. DenoiserCNN is trained on a wide law with the delays and the noise of
-these curves and the guard that the command line gives it. The correlation from frame to frame of what it removes is
-shown beside that of what it removes from training curves, and of their noise; and the share of
-curves that it trusts, by how far the kinetic model explains them.
+these curves, and guarded as the command line does it. The correlation from frame to frame of what
+it removes is shown beside that of what it removes from training curves, and of their noise; and the
+share of curves that it trusts, by how far the kinetic model explains them.
 """
 
 import argparse
