@@ -49,7 +49,7 @@ from sk_dcedenoise.search import _process as process
 from sk_dcedenoise.search import _tune as tuning
 from sk_dcedenoise.search._journal import JournalLock, open_storage
 from sk_dcedenoise.search._process import has_died, signature
-from sk_dcedenoise.search._pruner import BestShareHalfWay
+from sk_dcedenoise.search._pruner import NarrowingPruner
 from sk_dcedenoise.search._study import TPEByTrial
 
 TIME = 3.75 * np.arange(32)
@@ -275,61 +275,67 @@ def test_pruning_needs_validation_curves():
     tune(denoiser, X, Y, n_trials=1, pruner=optuna.pruners.NopPruner(), refit=False, **QUIET)
 
 
-def study_of(values, step=9):
-    """A study whose trials reported these values at a step; NaN means stopped there."""
+def study_of(reports):
+    """A study of stopped trials, each with its reports."""
     study = optuna.create_study(direction="maximize")
-    for value in values:
-        report = optuna.trial.create_trial(
-            state=TrialState.PRUNED, intermediate_values={step: value}
-        )
-        study.add_trial(report)
+    for values in reports:
+        found = dict(enumerate(values))
+        state = TrialState.PRUNED
+        study.add_trial(optuna.trial.create_trial(state=state, intermediate_values=found))
     return study
 
 
 @pytest.mark.parametrize(
-    ("others", "value", "stopped"),
+    ("others", "values", "stopped"),
     [
-        ([0.0, 0.0, 0.0, 0.0], -1.0, False),  # four: still among the first five
-        ([0.0, 0.0, 0.0, 0.0, 0.0], -1.0, True),
-        ([0.0, 0.0, 0.0, 0.0, 0.0], 0.0, False),
-        ([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0.5, False),  # second of eight
-        ([1.0, 0.8, 0.0, 0.0, 0.0, 0.0, 0.0], 0.5, True),  # third of eight
-        ([0.0, 0.0, 0.0, 0.0, 0.0], np.nan, True),
+        # At the end, one in four may go on; half-way, five in eight.
+        ([[0.0] * 4] * 4, [-1.0] * 4, 4),  # among the first five
+        ([[0.0] * 4] * 5, [-1.0] * 4, 0),  # the last of six
+        ([[0.0] * 4] * 5, [0.0] * 4, 4),
+        ([[1.0] * 4] + [[0.0] * 4] * 6, [0.5] * 4, 4),  # second of eight
+        ([[1.0] * 4] * 2 + [[0.0] * 4] * 5, [0.5] * 4, 3),  # third of eight
+        ([[1.0] * 4] * 6 + [[0.0] * 4], [0.5] * 4, 1),  # seventh of eight
+        # Stopped ones are worse, whatever they were.
+        ([[1.0] * 2] * 4 + [[0.0] * 4] * 3, [0.0, 0.0, 0.5, 0.5], 4),
+        ([[0.0] * 4] * 5, [0.0, np.nan, 0.0, 0.0], 1),
     ],
 )
-def test_the_best_quarter_half_way_goes_on(others, value, stopped):
-    study = study_of(others)
-    trial = study.ask()
-    pruner = BestShareHalfWay(9)
-    trial.report(value, 8)
-    assert not pruner.prune(study, study.trials[-1])
-    trial.report(value, 9)
-    assert pruner.prune(study, study.trials[-1]) == stopped
-    # A trial that failed says nothing of its parameters.
-    trial.report(value, 10)
-    for _ in range(20):
+def test_fewer_and_fewer_trials_go_on(others, values, stopped):
+    study, pruner = study_of(others), NarrowingPruner(4)
+    for _ in range(20):  # trials that failed say nothing of their parameters
         failed = study.ask()
-        failed.report(2.0, 9)
+        failed.report(2.0, 0)
         study.tell(failed, state=TrialState.FAIL)
-    assert pruner.prune(study, study.trials[trial.number]) == stopped
+    trial = study.ask()
+    assert not pruner.prune(study, study.trials[-1])
+    for step, value in enumerate(values):
+        trial.report(value, step)
+        if pruner.prune(study, study.trials[-1]):
+            break
+    else:
+        step = 4
+        trial.report(-9.0, step)  # the next training
+        assert not pruner.prune(study, study.trials[-1])
+    assert step == stopped
 
 
 def test_pruning_leaves_what_is_tried_alone_while_the_best_tenth_goes_on():
-    # Reports half-way are final scores, so that the best quarter is never stopped.
+    # Reports are final scores, so that the best are never stopped.
     def found(pruner):
         study = optuna.create_study(direction="maximize", sampler=TPEByTrial(0), pruner=pruner)
 
         def score(trial):
             value = -((trial.suggest_float("x", -1, 1) - 0.3) ** 2)
-            trial.report(value, 9)
-            if trial.should_prune():
-                raise optuna.TrialPruned
+            for step in range(4):
+                trial.report(value, step)
+                if trial.should_prune():
+                    raise optuna.TrialPruned
             return value
 
         study.optimize(score, n_trials=40)
         return study
 
-    pruned, whole = found(BestShareHalfWay(9)), found(optuna.pruners.NopPruner())
+    pruned, whole = found(NarrowingPruner(4)), found(optuna.pruners.NopPruner())
     assert [t.params for t in pruned.trials] == [t.params for t in whole.trials]
     assert pruned.best_value == whole.best_value
     assert sum(t.state == TrialState.PRUNED for t in pruned.trials) > 10

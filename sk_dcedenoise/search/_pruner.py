@@ -1,4 +1,4 @@
-"""Which trials to stop half-way through their first training."""
+"""Which trials to stop during their first training."""
 
 import math
 
@@ -6,43 +6,56 @@ import optuna
 from optuna.trial import TrialState
 
 
-class BestShareHalfWay(optuna.pruners.BasePruner):
-    """Stop a trial that is not among the best of all that have come as far, stopped ones included.
+class NarrowingPruner(optuna.pruners.BasePruner):
+    """Stop a trial that is not among the best of all, of whom fewer and fewer may go on.
 
-    Optuna's percentile pruner compares with trials that were scored. These are the better ones, and
-    ever more so, until it stops those that would have become the best. The tree-structured Parzen
-    estimator learns from the best tenth of all trials and the rest, whatever the scores of the
-    rest: while none of that tenth is stopped, a study tries the same parameters with this pruner
-    and without any.
+    The share that may go on falls steadily, from all at the start of a trial's first training to
+    `share` at its end: early on only what is hopeless is stopped, since a high learning rate looks
+    worse than it ends. Afterwards nothing is stopped any more. Trials that were stopped before
+    count as worse: Optuna's percentile pruner compares with those alone that were scored, which are
+    the better ones, and ever more so, until it stops what would have become the best.
 
     Parameters
     ----------
-    step : int
-        Step whose reports are compared.
+    n_steps : int
+        Reports of a training.
     share : float, default=0.25
-        Share of the trials that may go on.
+        Share of the trials that may go on to a second training.
     n_startup_trials : int, default=5
         So many go on in any case.
+
+    Notes
+    -----
+    The tree-structured Parzen estimator learns from the best tenth of all trials and from the rest,
+    whatever the scores of the rest. As long as none of that tenth is stopped, a study tries the
+    same parameters with this pruner and without any.
     """
 
-    def __init__(self, step, share=0.25, n_startup_trials=5):
-        self.step = step
-        self.share, self.n_startup_trials = share, n_startup_trials
+    def __init__(self, n_steps, share=0.25, n_startup_trials=5):
+        self.n_steps, self.share = n_steps, share
+        self.n_startup_trials = n_startup_trials
 
     def prune(self, study, trial):
         """Judge a running trial of a study that maximises."""
-        if self.step not in trial.intermediate_values:
+        step = trial.last_step
+        if step is None or step >= self.n_steps:
             return False
+        value = trial.intermediate_values[step]
         others = [
-            other.intermediate_values[self.step]
+            other.intermediate_values.get(step, -math.inf)
             for other in study.get_trials(deepcopy=False)
-            if other.number != trial.number
-            and other.state != TrialState.FAIL
-            and self.step in other.intermediate_values
+            if other.number != trial.number and _says_something(other, step)
         ]
-        value = trial.intermediate_values[self.step]
         if len(others) < self.n_startup_trials:
             return False
         if math.isnan(value):
             return True
-        return sum(other > value for other in others) >= self.share * (len(others) + 1)
+        may_go_on = 1 - (1 - self.share) * (step + 1) / self.n_steps
+        return sum(other > value for other in others) >= may_go_on * (len(others) + 1)
+
+
+def _says_something(trial, step):
+    """Whether a trial has come as far as a step, or was stopped before."""
+    return trial.state == TrialState.PRUNED or (
+        trial.state != TrialState.FAIL and step in trial.intermediate_values
+    )

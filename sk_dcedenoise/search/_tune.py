@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from sk_dcedenoise.metrics import neg_curve_rmse_scorer
 from sk_dcedenoise.search._lease import Watch, at_work
-from sk_dcedenoise.search._pruner import BestShareHalfWay
+from sk_dcedenoise.search._pruner import NarrowingPruner
 from sk_dcedenoise.search._pruning import MARKS, PruningCallback
 from sk_dcedenoise.search._space import find_denoisers, search_space
 from sk_dcedenoise.search._study import TPEByTrial, describe, open_study
@@ -104,8 +104,8 @@ def tune(
     study_name : str, default=None
         Name within the storage; None means the names of the estimator's classes.
     pruner : optuna.pruners.BasePruner, default=None
-        None stops a trial that in the middle of its first training is not among the best quarter
-        of all that have come there; ``optuna.pruners.NopPruner()`` stops nothing.
+        None stops trials during their first training, so that in its middle the best five in
+        eight go on, and at its end the best quarter; ``optuna.pruners.NopPruner()`` stops nothing.
     sampler : optuna.samplers.BaseSampler, default=None
         None means Optuna's tree-structured Parzen estimator, seeded with `random_state` and the
         number of the trial.
@@ -169,10 +169,7 @@ def tune(
         space,
         storage=storage,
         study_name=study_name,
-        # At half of the first training the order of trials is nearly the final one (rank
-        # correlation 0.97 and more); before a quarter of it high learning rates look worse than
-        # they end.
-        pruner=BestShareHalfWay(MARKS // 2 - 1) if pruner is None else pruner,
+        pruner=NarrowingPruner(MARKS) if pruner is None else pruner,
         sampler=TPEByTrial(_seed(random_state)) if sampler is None else sampler,
         particulars=describe(estimator, space, data=(X, y), splits=splits, scoring=scoring),
     )
