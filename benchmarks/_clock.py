@@ -1,23 +1,24 @@
-"""Wall and CPU time of tasks that take turns."""
+"""Time and instructions of tasks that take turns."""
 
 import time
 
 import numpy as np
 import torch
+from _instructions import instructions
 from skorch.callbacks import Callback
 
 
 class Clock(Callback):
-    """Wall and CPU seconds of a `with` block; as a callback, of a net's training loop.
+    """Cost of a `with` block; as a callback, of a net's training loop.
 
     Attributes
     ----------
-    elapsed : ndarray of shape (2,)
-        Wall and CPU seconds, summed over all blocks.
+    elapsed : ndarray of shape (3,)
+        Wall seconds, CPU seconds and instructions, summed over all blocks.
     """
 
     def __init__(self):
-        self.elapsed = np.zeros(2)
+        self.elapsed = np.zeros(3)
 
     def __enter__(self):
         self.elapsed -= _now()
@@ -48,8 +49,8 @@ def take_turns(tasks, n_rounds):
 
     Returns
     -------
-    times : dict of ndarray of shape (2, 2)
-        For each task the medians of (whole, inner loop) by (wall, CPU), in seconds.
+    times : dict of ndarray of shape (n_rounds, 2, 3)
+        For each task and round (whole, inner loop) by (wall seconds, CPU seconds, instructions).
     """
     times = {name: [] for name in tasks}
     rng = np.random.default_rng(0)
@@ -59,10 +60,41 @@ def take_turns(tasks, n_rounds):
                 result = tasks[name]()
             loop = result if isinstance(result, Clock) else whole
             times[name].append([whole.elapsed, loop.elapsed])
+    return {name: np.array(rounds) for name, rounds in times.items()}
+
+
+def medians(times):
+    """Medians over rounds of what :func:`take_turns` found, task by task."""
     return {name: np.median(rounds, axis=0) for name, rounds in times.items()}
+
+
+def speeds(times, yardstick):
+    """Speed of every other task over that of one, medians over rounds.
+
+    Parameters
+    ----------
+    times : dict of ndarray of shape (n_rounds, 3)
+        Wall seconds, CPU seconds and instructions.
+    yardstick : str
+
+    Returns
+    -------
+    speeds : dict of float
+        ``<task>_wall``, ``<task>_cpu`` and ``<task>_instructions``. Ratios are taken round by
+        round, since a machine that others share is faster in one minute than in the next; the
+        number of instructions does not depend on others at all.
+    """
+    kinds = ("wall", "cpu", "instructions")
+    found = {}
+    for task in times:
+        if task == yardstick:
+            continue
+        ratios = np.median(times[yardstick] / times[task], axis=0).tolist()
+        found |= {f"{task}_{kind}": ratio for kind, ratio in zip(kinds, ratios, strict=True)}
+    return found
 
 
 def _now():
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()  # what was asked of an accelerator may still be going on
-    return np.array([time.perf_counter(), time.process_time()])
+    return np.array([time.perf_counter(), time.process_time(), instructions()])

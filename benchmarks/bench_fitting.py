@@ -19,7 +19,7 @@ import sys
 
 import numpy as np
 import torch
-from _clock import take_turns
+from _clock import medians, take_turns
 from _report import RESULTS, markdown, place, write
 from _scipy_fit import EXACTLY, STARTS, Scipy
 from joblib import Parallel, delayed
@@ -189,7 +189,7 @@ def speed(n_curves):
         run()
     if (dcmri := dcmri_fitter(few[:5])) is not None:
         tasks["dcmri TissueArray"] = (5, dcmri)
-    times = take_turns({name: run for name, (_, run) in tasks.items()}, ROUNDS)
+    times = medians(take_turns({name: run for name, (_, run) in tasks.items()}, ROUNDS))
     return {name: float(times[name][0, 0]) / n for name, (n, _) in tasks.items()}
 
 
@@ -276,7 +276,7 @@ def thread_gain(n_curves):
 
             run()
             tasks[f"{name}, {n}"] = run
-    times = take_turns(tasks, ROUNDS)
+    times = medians(take_turns(tasks, ROUNDS))
     walls = {task: float(both[0, 0]) for task, both in times.items()}
     return {name: walls[f"{name}, 1"] / walls[f"{name}, {n_threads}"] for name in KINDS}
 
@@ -295,7 +295,7 @@ def delay(n_curves=150, n_timed=20_000):
     def scipy():
         theirs[:] = [SCIPY.least_squares(curve, STARTS[1:2], places) for curve in some]
 
-    times = take_turns({"ours": lambda: fit.transform(curves), "scipy": scipy}, 3)
+    times = medians(take_turns({"ours": lambda: fit.transform(curves), "scipy": scipy}, 3))
     ours = fit.transform(some)
     excess = SCIPY.sums_of_squares(some, ours) / [cost for cost, _ in theirs] - 1.0
     errors = [np.abs(p[:, 0] - drawn.Ktrans[:n_curves]) for p in (ours, _parameters(theirs))]

@@ -4,13 +4,15 @@
 
 (a) a plain loop over tensor slices, (b) the estimator, (c) stock skorch take turns with one module
 and the same work: no fresh noise, no validation; (b) alone follows its learning-rate schedule.
-Ratios are speeds over that of (a), from median times, so above 1 is faster. CPU time is the more
-robust one where other programs run.
+Ratios are to (a), so above 1 is faster: medians over rounds of CPU time, and of instructions, which
+others on the machine cannot disturb. (a) takes two turns in each round; the ratio of the two tells
+how far CPU times can be trusted.
 
 Training: `loop` is the training loop of `fit` alone, and `default fit` what is left of the ratio
 over the whole of `fit` (checks, units, the law of the noise, building the module) with 20,000
 curves and the default number of steps. Inference: (a) takes the batch size that it is fastest with;
-`module alone` is (a) without scaling the curves.
+`module alone` is (a) without scaling the curves, and `with guard` is `transform` with the guard on,
+work that nobody else does.
 """
 
 import argparse

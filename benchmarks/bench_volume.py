@@ -5,8 +5,8 @@
 Parts of a volume of 256 x 256 x 20 voxels and 32 frames, and all of it, go through a
 DenoiserVanillaNL and a ToftsTransformer, each size in a process of its own. Memory is the largest
 part of it in use at any one time, input included, above what the libraries and the fitted
-estimators need. CPU time is more robust than wall time where other programs run. The plot stands
-beside the figures.
+estimators need. CPU time is more robust than wall time where other programs run, and the number of
+instructions knows nothing of them. The plot stands beside the figures.
 """
 
 import argparse
@@ -29,6 +29,7 @@ SIZES = (10_000, 100_000, 300_000, 1_000_000, int(np.prod(SHAPE)))
 QUICK_SIZES = (1_000, 5_000, 10_000, 20_000)
 # Below this number of voxels, fixed costs show; from there on cost should be proportional.
 LEAST_LINEAR = 100_000
+KINDS = ("wall", "cpu", "instructions")
 TIME = 3.75 * np.arange(32)
 
 
@@ -79,7 +80,8 @@ def measure(n_voxels, threads, device):
     used = memory("VmHWM") - memory_before
     row = {"voxels": n_voxels, "input_mb": curves.nbytes / 2**20, "peak_mb": used / 2**20}
     for name, clock in zip(("denoise", "fit"), clocks, strict=True):
-        row[f"{name}_wall_s"], row[f"{name}_cpu_s"] = clock.elapsed.tolist()
+        kinds = (f"{name}_{kind}" for kind in KINDS)
+        row |= dict(zip(kinds, clock.elapsed.tolist(), strict=True))
     return row | {"peak_per_input": used / curves.nbytes}
 
 
@@ -122,7 +124,7 @@ def measured_apart(sizes, arguments):
 
 
 def total(row, kind):
-    return row[f"denoise_{kind}_s"] + row[f"fit_{kind}_s"]
+    return row[f"denoise_{kind}"] + row[f"fit_{kind}"]
 
 
 def linearity(rows, kind, least):
@@ -132,13 +134,18 @@ def linearity(rows, kind, least):
 
 
 def table(rows):
-    header = "voxels|CPU time per voxel, relative|fit's share|input|peak memory|peak / input"
-    unit = total(rows[-1], "cpu") / rows[-1]["voxels"]
+    header = "voxels|instructions per voxel|CPU time|fit's share|input|peak memory|peak / input"
+    last = rows[-1]
+
+    def per_voxel(row, kind):
+        return total(row, kind) / row["voxels"] / (total(last, kind) / last["voxels"])
+
     lines = [
         [
             f"{row['voxels']:,.0f}",
-            f"{total(row, 'cpu') / row['voxels'] / unit:.3f}",
-            f"{row['fit_cpu_s'] / total(row, 'cpu'):.1%}",
+            f"{per_voxel(row, 'instructions'):.4f}",
+            f"{per_voxel(row, 'cpu'):.2f}",
+            f"{row['fit_instructions'] / total(row, 'instructions'):.1%}",
             f"{row['input_mb']:.1f} MB",
             f"{row['peak_mb']:.1f} MB",
             f"{row['peak_per_input']:.2f}",
@@ -151,7 +158,8 @@ def table(rows):
 def summary(rows, least):
     return (
         f"From {least:,} voxels on, the cost per voxel stays within "
-        f"{linearity(rows, 'cpu', least):.1%} of its mean in CPU time and within "
+        f"{linearity(rows, 'instructions', least):.1%} of its mean in instructions, within "
+        f"{linearity(rows, 'cpu', least):.1%} in CPU time and within "
         f"{linearity(rows, 'wall', least):.1%} in wall time."
     )
 
@@ -165,10 +173,10 @@ def plot(rows, path):
 
     voxels = np.array([row["voxels"] for row in rows])
     figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for kind, marker in (("cpu", "o"), ("wall", "s")):
+    for kind, marker in (("instructions", "x"), ("cpu", "o"), ("wall", "s")):
         cost = np.array([total(row, kind) for row in rows])
         per_voxel = (cost / voxels)[voxels >= LEAST_LINEAR].mean()
-        axes.plot(voxels, cost / per_voxel / 1e6, marker, label=f"{kind} time")
+        axes.plot(voxels, cost / per_voxel / 1e6, marker, label=kind)
     axes.plot([0, voxels.max()], [0, voxels.max() / 1e6], color="0.5", label="in proportion")
     axes.set(xlabel="voxels", ylabel="cost, a million voxels = 1")
     axes.legend()

@@ -220,6 +220,19 @@ def test_skorch_s_early_stopping_works(pairs):
     assert net.n_iter_ == 7
 
 
+def test_callbacks_see_the_gradients_of_every_step(pairs):
+    class Gradients(Callback):
+        def __init__(self, seen):
+            self.seen = seen
+
+        def on_grad_computed(self, net, named_parameters, training=False, **kwargs):
+            self.seen.append([parameter.grad is not None for _, parameter in named_parameters])
+
+    seen = []
+    tiny(max_steps=7, callbacks=[Gradients(seen)]).fit(*pairs)
+    assert len(seen) == 7 and all(map(all, seen))
+
+
 def test_callbacks_that_watch_validation_need_some(pairs):
     net = tiny(max_epochs=2, validation_fraction=0, callbacks=[("stop", EarlyStopping())])
     with pytest.raises(ValueError, match=r"'stop' monitors 'valid_loss', but .* no validation"):

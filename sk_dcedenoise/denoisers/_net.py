@@ -150,6 +150,8 @@ class CurveNet(PlainNet):
             return
         self._set_training(training)
         begin, end = self._listeners("on_batch_begin"), self._listeners("on_batch_end")
+        if training:
+            fit_params["watching"] = self._listeners("on_grad_computed")
         losses, sizes, rows = [], [], self.history[-1]["batches"]
         for batch in iterator:
             sizes.append(len(batch[0]))
@@ -181,8 +183,8 @@ class CurveNet(PlainNet):
         methods = [getattr(part, event) for part in (self, *(c for _, c in self.callbacks_))]
         return [method for method in methods if getattr(method, "__func__", None) not in idle]
 
-    def train_step(self, batch, **fit_params):
-        """One optimiser step, in training mode since the epoch began."""
+    def train_step(self, batch, watching=(), **fit_params):
+        """One optimiser step, in training mode since the epoch began; `watching` see gradients."""
         X, y = batch
         parameters = [p for group in self.optimizer_.param_groups for p in group["params"]]
         for parameter in parameters:
@@ -192,7 +194,7 @@ class CurveNet(PlainNet):
         loss.backward()
         if self.gradient_clip is not None:
             torch.nn.utils.clip_grad_norm_(parameters, self.gradient_clip)
-        for notify in self._listeners("on_grad_computed"):
+        for notify in watching:
             named = list(self.get_all_learnable_params())
             notify(self, named_parameters=named, batch=batch, training=True)
         self.optimizer_.step()
