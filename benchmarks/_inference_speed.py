@@ -36,6 +36,7 @@ def measure_inference(name, X, y, stock_batches, arguments):
     return {
         "network": name,
         "curves": n_curves,
+        "rounds": arguments.rounds,
         "bare_batch": best,
         "bare_curves_per_s": n_curves / np.median(times["bare"][:, 0]),
         **speeds(times, "bare"),
@@ -60,9 +61,10 @@ def best_batch(estimator, X, seconds):
 
 
 def inference_table(rows, stock_batches):
-    header = ["network", "batch of (a)", "transform, CPU", "(a) again, CPU", "transform"]
-    header += ["with guard", "module alone", *(f"skorch {size}" for size in stock_batches)]
-    keys = ("ours_cpu", "again_cpu", "ours_instructions", "guarded_instructions")
+    header = ["network", "batch of (a)", "transform, wall", "transform, CPU", "(a) again, CPU"]
+    header += ["transform", "with guard", "module alone"]
+    header += [*(f"skorch {size}" for size in stock_batches)]
+    keys = ("ours_wall", "ours_cpu", "again_cpu", "ours_instructions", "guarded_instructions")
     lines = [
         [
             row["network"],

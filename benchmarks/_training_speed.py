@@ -37,6 +37,7 @@ def measure_training(name, X, y, batch_size, arguments):
         "batch_size": batch_size,
         "curves": n_curves,
         "epochs": n_epochs,
+        "rounds": arguments.rounds,
         "bare_curves_per_s": batch_size / step[0],
         "default_steps": estimator.max_steps,
         **speeds(loops, "bare"),
@@ -76,8 +77,9 @@ def stock(estimator, X, y, batch_size, n_epochs):
 
 
 def training_table(rows):
-    header = "network|weights|batch|loop, CPU|skorch, CPU|(a) again, CPU|loop|default fit|skorch"
-    keys = ("ours_cpu", "stock_cpu", "again_cpu")
+    header = "network|weights|batch|loop, wall|loop, CPU|skorch, CPU|(a) again, CPU"
+    header += "|loop|default fit|skorch"
+    keys = ("ours_wall", "ours_cpu", "stock_cpu", "again_cpu")
     keys += ("ours_instructions", "default_fit_instructions", "stock_instructions")
     lines = [
         [

@@ -83,9 +83,10 @@ def main():
     rows = {(row["change"], row["network"]): row for row in earlier("recipe")}
     for change, name, params in wanted(arguments):
         error = np.sqrt(trained(name, params, pairs, arguments.share).sum() / least)
-        rows[change, name] = {"change": change, "network": name, "error": float(error)}
-        settings = {"pairs": arguments.pairs, "share": arguments.share}
-        write("recipe", list(rows.values()), table(rows), **settings)
+        # Rows of earlier runs stay, so each says how long its training was.
+        found = {"pairs": arguments.pairs, "share": arguments.share, "error": float(error)}
+        rows[change, name] = {"change": change, "network": name, **found}
+        write("recipe", list(rows.values()), table(rows))
 
 
 def wanted(arguments):

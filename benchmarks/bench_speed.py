@@ -57,8 +57,8 @@ def main():
         if arguments.quick:
             print(text)
         else:
-            settings = {"rounds": arguments.rounds, "seconds": arguments.seconds}
-            write(stem, list(rows.values()), text, device=arguments.device, **settings)
+            settings = {"device": arguments.device, "seconds": arguments.seconds}
+            write(stem, list(rows.values()), text, **settings)
 
 
 if __name__ == "__main__":

@@ -183,8 +183,13 @@ class CurveNet(PlainNet):
         methods = [getattr(part, event) for part in (self, *(c for _, c in self.callbacks_))]
         return [method for method in methods if getattr(method, "__func__", None) not in idle]
 
-    def train_step(self, batch, watching=(), **fit_params):
-        """One optimiser step, in training mode since the epoch began; `watching` see gradients."""
+    def train_step(self, batch, watching=None, **fit_params):
+        """One optimiser step, in training mode since the epoch began.
+
+        Who watches the gradients need not be looked up again in every step: `watching` tells.
+        """
+        if watching is None:
+            watching = self._listeners("on_grad_computed")
         X, y = batch
         parameters = [p for group in self.optimizer_.param_groups for p in group["params"]]
         for parameter in parameters:
