@@ -77,12 +77,13 @@ def overview():
     return markdown([*header, *PARAMETERS], lines)
 
 
-def curves_of(law, level):
+def curves_of(law, level, draw=()):
     """1,000 noisy curves of a law, and a function that tells errors of curves made of them.
 
-    Root mean squared errors are of the curves and of the parameters fitted to them.
+    Root mean squared errors are of the curves and of the parameters fitted to them. Another `draw`
+    is for choices, which are not to be made on the curves that stand in the tables.
     """
-    rng = np.random.RandomState([list(LAWS).index(law), int(100 * level)])
+    rng = np.random.RandomState([list(LAWS).index(law), int(100 * level), *draw])
     Ktrans, kep, vp = (rng.uniform(low, high, 1000) for low, high in LAWS[law])
     clean = extended_tofts(TIME, Ktrans, Ktrans / kep, vp)
     noisy = add_noise(clean, np.full(1000, level), random_state=rng)
@@ -96,9 +97,9 @@ def curves_of(law, level):
     return noisy, errors
 
 
-def measure(network, law, level):
+def measure(network, law, level, draw=()):
     """Errors after denoising relative to those before, on curves of one law."""
-    noisy, errors = curves_of(law, level)
+    noisy, errors = curves_of(law, level, draw)
     share = network.guard
     guarded = errors(network.transform(noisy)) / errors(noisy)
     fell_back = network.fell_back(noisy).mean()

@@ -4,9 +4,10 @@
 
 The posterior mean under a mixture of the reference law and another is the best that any guard could
 do that expects curves of the other law in that share: nothing is trained here. The other law is a
-wide kinetic one, or, as nobody can know, the very four laws of `bench_guard.py` that lie outside.
-Curves are fitted, inside the reference law and in those four. Share 0 is the unguarded limit,
-against which the gain that is kept inside the law is counted.
+wide kinetic one, one that goes past the reference law in a single parameter or in size, or, as
+nobody can know, the very four laws of `bench_guard.py` that lie outside. Curves are fitted, inside
+the reference law and in those four. "none" is the unguarded limit, against which the gain that is
+kept inside the law is counted.
 """
 
 import numpy as np
@@ -22,16 +23,21 @@ from sk_dcedenoise.tofts import extended_tofts
 # Ranges of the wide law: Ktrans and kep in 1/min, vp. A quarter of its curves are weak ones.
 WIDE = ((0.0, 0.6), (0.05, 6.0), (0.0, 0.12))
 N_OTHER = 70_000
+# How far past the range of the reference law a parameter goes, and how much larger or smaller a
+# curve, at most.
+FACTOR, SIZE = 5.0, 20.0
 
 
 def main():
     torch.set_num_threads(1)
-    wide, four = wide_curves(), four_laws()
+    wide, one, four = wide_curves(), one_outside(), four_laws()
     # The reference law stands so many times in the dictionary beside the other.
     mixtures = {
         "none": (wide[:0], 1),
         "wide, 25 %": (wide, 3),
         "wide, 50 %": (wide, 1),
+        "one outside, 10 %": (one[::3], 6),
+        "one outside, 25 %": (one, 6),
         "the four, 10 %": (four[::3], 3),
         "the four, 25 %": (four, 3),
     }
@@ -78,6 +84,23 @@ def wide_curves():
     weak = np.where(rng.uniform(size=N_OTHER) < 0.25, np.exp(rng.uniform(-4, 0, N_OTHER)), 1.0)
     curves = extended_tofts(TIME, weak * Ktrans, weak * Ktrans / kep, weak * vp)
     return curves[curves.mean(axis=1) > 1e-4]
+
+
+def one_outside():
+    """Clean curves with one parameter past its range, or with Ktrans and vp both scaled."""
+    n_curves = 2 * N_OTHER
+    rng = np.random.RandomState(0)
+    which = rng.randint(4, size=n_curves)
+    params = []
+    for i, (low, high) in enumerate(LAWS["reference"]):
+        inside = rng.uniform(low, high, n_curves)
+        factor = np.exp(rng.uniform(0, np.log(FACTOR), n_curves))
+        past = np.where(rng.uniform(size=n_curves) < 0.5, high * factor, low / factor)
+        params.append(np.where(which == i, past, inside))
+    Ktrans, kep, vp = params
+    scale = np.exp(rng.uniform(-np.log(SIZE), np.log(SIZE), n_curves))
+    scale[which < 3] = 1.0
+    return extended_tofts(TIME, scale * Ktrans, scale * Ktrans / kep, scale * vp)
 
 
 def four_laws():
