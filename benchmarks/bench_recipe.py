@@ -22,10 +22,11 @@ from sk_dcedenoise.datasets import make_dce_curves
 
 
 class AveragedWeights(Callback):
-    """Put an exponential average of the weights in place at the end."""
+    """Put an exponential average of the weights, over the last fiftieth of training, in place."""
 
     def on_train_begin(self, net, **kwargs):
-        self.average_ = AveragedModel(net.module_, multi_avg_fn=get_ema_multi_avg_fn(0.995))
+        average = get_ema_multi_avg_fn(1 - 1 / max(net.budget_.n_steps / 50, 1))
+        self.average_ = AveragedModel(net.module_, multi_avg_fn=average)
 
     def on_batch_end(self, net, training=False, **kwargs):
         if training:
