@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import optuna
 import pytest
 import torch
 
@@ -21,3 +22,12 @@ def reference_data():
             f"no reference data at {folder}: set SK_DCEDENOISE_REFERENCE_DATA to their folder"
         )
     return folder
+
+
+@pytest.fixture(scope="module")
+def quiet_optuna():
+    """No line for every trial."""
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
