@@ -4,32 +4,15 @@ import numpy as np
 import optuna
 from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
+from small_networks import FAST
 
 from sk_dcedenoise.datasets import make_dce_curves
-from sk_dcedenoise.denoisers import (
-    DenoiserCNN,
-    DenoiserDRNN,
-    DenoiserEncoderDecoder,
-    DenoiserFCNDAE,
-    DenoiserLSTM,
-    DenoiserResCNN,
-    DenoiserVanillaNL,
-)
+from sk_dcedenoise.denoisers import DenoiserVanillaNL
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.preprocessing import CurveScaler
 
 TIME = 3.75 * np.arange(32)
 X, Y = make_dce_curves(60, random_state=0)
-FAST = {"max_epochs": 2, "device": "cpu", "random_state": 0}
-SMALL = [
-    DenoiserDRNN(hidden_size=8, **FAST),
-    DenoiserLSTM(hidden_size=8, **FAST),
-    DenoiserCNN(n_filters=8, kernel_size=5, **FAST),
-    DenoiserFCNDAE(kernel_size=5, **FAST),
-    DenoiserEncoderDecoder(width=0.125, kernel_size=5, **FAST),
-    DenoiserVanillaNL(width=0.25, kernel_size=5, **FAST),
-    DenoiserResCNN(channels=8, middle_channels=4, n_blocks=1, **FAST),
-]
 TINY = DenoiserVanillaNL(width=0.1, kernel_size=3, **FAST)
 LR = {"lr": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)}
 QUIET = {"progress": False, "storage": None}

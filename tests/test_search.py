@@ -7,10 +7,11 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search_cases import LR, QUIET, SMALL, TIME, TINY, PruneAt, X, Y, chain, name_of
+from search_cases import LR, QUIET, TIME, TINY, PruneAt, X, Y, chain, name_of
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
+from small_networks import SMALL
 
 from sk_dcedenoise import denoisers
 from sk_dcedenoise.baselines import PCADenoiser
