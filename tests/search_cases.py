@@ -18,10 +18,6 @@ LR = {"lr": optuna.distributions.FloatDistribution(1e-4, 1e-2, log=True)}
 QUIET = {"progress": False, "storage": None}
 
 
-def name_of(estimator):
-    return type(estimator).__name__
-
-
 def chain(denoiser):
     # Without the guard, which makes up for networks that have hardly learned.
     unguarded = clone(denoiser).set_params(guard=None)

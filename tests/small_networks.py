@@ -20,3 +20,7 @@ SMALL = [
     DenoiserVanillaNL(width=0.25, kernel_size=5, **FAST),
     DenoiserResCNN(channels=8, middle_channels=4, n_blocks=1, **FAST),
 ]
+
+
+def name_of(estimator):
+    return type(estimator).__name__

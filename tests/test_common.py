@@ -25,12 +25,12 @@ from skorch.callbacks import (
     GradientNormClipping,
     LRScheduler,
 )
-from small_networks import SMALL
+from small_networks import SMALL, name_of
 
 from sk_dcedenoise.denoisers import DenoiserVanillaNL
 
 N_TIMES = 12
-seven = pytest.mark.parametrize("estimator", SMALL, ids=lambda estimator: type(estimator).__name__)
+seven = pytest.mark.parametrize("estimator", SMALL, ids=name_of)
 
 
 def curves(n_curves=48, seed=0, n_times=N_TIMES):

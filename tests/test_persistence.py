@@ -24,6 +24,7 @@ from sklearn.preprocessing import (
     RobustScaler,
     StandardScaler,
 )
+from small_networks import FAST, SMALL, name_of
 from torch import nn
 
 from sk_dcedenoise.baselines import (
@@ -36,15 +37,7 @@ from sk_dcedenoise.baselines import (
     WaveletDenoiser,
 )
 from sk_dcedenoise.datasets import make_dce_curves
-from sk_dcedenoise.denoisers import (
-    DenoiserCNN,
-    DenoiserDRNN,
-    DenoiserEncoderDecoder,
-    DenoiserFCNDAE,
-    DenoiserLSTM,
-    DenoiserResCNN,
-    DenoiserVanillaNL,
-)
+from sk_dcedenoise.denoisers import DenoiserDRNN, DenoiserResCNN, DenoiserVanillaNL
 from sk_dcedenoise.denoisers._losses import SSDMADLoss
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.persistence import _file, _values, load, save
@@ -53,16 +46,13 @@ from sk_dcedenoise.semisynthetic import SemiSyntheticDenoiser
 
 TIME = 3.75 * np.arange(32)
 X, Y = make_dce_curves(60, random_state=0)
-FAST = {"max_epochs": 2, "device": "cpu", "random_state": 0}
-NETWORKS = [
-    DenoiserDRNN(hidden_size=8, scale="curve", **FAST),
-    DenoiserLSTM(hidden_size=8, **FAST),
-    DenoiserCNN(n_filters=8, kernel_size=5, **FAST),
-    DenoiserFCNDAE(kernel_size=5, **FAST),
-    DenoiserEncoderDecoder(width=0.125, kernel_size=5, **FAST),
-    DenoiserVanillaNL(width=0.25, kernel_size=5, criterion=SSDMADLoss(max_weight=10.0), **FAST),
-    DenoiserResCNN(channels=8, middle_channels=4, optimizer__weight_decay=1e-4, **FAST),
-]
+# What a file has to keep beside weights: another scale, a loss with a setting, names with "__".
+CHANGED = {
+    DenoiserDRNN: {"scale": "curve"},
+    DenoiserVanillaNL: {"criterion": SSDMADLoss(max_weight=10.0)},
+    DenoiserResCNN: {"n_blocks": 2, "optimizer__weight_decay": 1e-4},
+}
+NETWORKS = [clone(network).set_params(**CHANGED.get(type(network), {})) for network in SMALL]
 OTHERS = [
     IdentityDenoiser(),
     LinearMMSEDenoiser(),
@@ -79,10 +69,6 @@ OTHERS = [
     RobustScaler(),
     MaxAbsScaler(),
 ]
-
-
-def name_of(estimator):
-    return type(estimator).__name__
 
 
 @pytest.fixture

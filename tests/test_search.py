@@ -7,11 +7,11 @@ import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState
-from search_cases import LR, QUIET, TIME, TINY, PruneAt, X, Y, chain, name_of
+from search_cases import LR, QUIET, TIME, TINY, PruneAt, X, Y, chain
 from sklearn.base import clone
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
-from small_networks import SMALL
+from small_networks import SMALL, name_of
 
 from sk_dcedenoise import denoisers
 from sk_dcedenoise.baselines import PCADenoiser

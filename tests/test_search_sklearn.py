@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from search_cases import LR, TINY, X, Y, chain, name_of
+from search_cases import LR, TINY, X, Y, chain
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 from sklearn.model_selection import (
@@ -14,7 +14,7 @@ from sklearn.model_selection import (
     cross_validate,
 )
 from sklearn.pipeline import Pipeline
-from small_networks import SMALL
+from small_networks import SMALL, name_of
 
 from sk_dcedenoise.metrics import neg_curve_rmse_scorer
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import parametrize_with_checks
-from small_networks import SMALL
+from small_networks import SMALL, name_of
 
 
 def with_wide_target(estimator):
@@ -66,6 +66,6 @@ def test_scikit_learn_checks(estimator, check):
     ],
     ids=lambda check: check.__name__,
 )
-@pytest.mark.parametrize("estimator", SMALL, ids=lambda estimator: type(estimator).__name__)
+@pytest.mark.parametrize("estimator", SMALL, ids=name_of)
 def test_scikit_learn_s_own_checks(estimator, check):
     check(type(estimator).__name__, with_wide_target(estimator))
