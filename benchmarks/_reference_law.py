@@ -9,6 +9,8 @@ import torch
 from sk_dcedenoise import denoisers, persistence
 from sk_dcedenoise.baselines import PosteriorMeanDenoiser
 from sk_dcedenoise.datasets import make_dce_curves, reference_law_dictionary
+from sk_dcedenoise.denoisers import KineticGuard
+from sk_dcedenoise.fitting import ToftsTransformer
 
 TIME = 3.75 * np.arange(32)
 LEVELS = (0.02, 0.05, 0.1, 0.2, 0.3)
@@ -19,6 +21,10 @@ ONE_WAY = {
     for name in ("DRNN", "LSTM")
 }
 PARAMETERS = ("Ktrans", "kep", "vp", "ve")
+# All tissue that may be met, as far as a user may know: three to six times past the law; and as a
+# user may say who knows little.
+BOUNDS = {"Ktrans": (0.0, 0.6), "kep": (0.0, 6.0), "vp": (0.0, 0.12), "ve": (0.0, 100.0)}
+WIDE_BOUNDS = {"Ktrans": (0.0, 2.0), "kep": (0.0, 10.0), "vp": (0.0, 0.5), "ve": (0.0, 100.0)}
 
 
 @cache
@@ -78,3 +84,17 @@ def trained(name, n_pairs, folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         persistence.save(estimator, path)
     return estimator
+
+
+def kinetic(name, n_pairs, folder, bounds=BOUNDS):
+    """Return the same network with a guard that knows the kinetic model and these bounds."""
+    stem = f"{name}_{n_pairs}_kinetic{'_wide' if bounds is WIDE_BOUNDS else ''}.sdd"
+    path = None if folder is None else Path(folder) / stem
+    guard = KineticGuard(ToftsTransformer(TIME, bounds=bounds))
+    if path is not None and path.exists():
+        return persistence.load(path).set_params(guard=guard)
+    network = trained(name, n_pairs, folder).set_params(guard=guard)
+    network.fit_guard(make_dce_curves(n_pairs, random_state=0)[1])
+    if path is not None:
+        persistence.save(network, path)
+    return network

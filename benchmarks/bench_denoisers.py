@@ -4,9 +4,10 @@
 
 Trains each of the seven on reference-law pairs and denoises 5,000 fresh curves, 1,000 a noise
 level. The scale is absolute: root mean square error over that of the exact posterior mean of the
-same curves, so that 1 is the limit. The second column is with the guard, which gives some of it
-away for safety outside the law; all others are without. Networks that see no later frame, as the
-two recurrent ones were published, have a limit and a table of their own.
+same curves, so that 1 is the limit. The second and third columns are with the guard, which gives
+some of it away for safety outside the law, and with one that knows the kinetic model; all others
+are without. Networks that see no later frame, as the two recurrent ones were published, have a
+limit and a table of their own.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from _reference_law import (
     NAMES,
     ONE_WAY,
     fresh_curves,
+    kinetic,
     limit_curves,
     one_way_limit_curves,
     squared_errors,
@@ -63,6 +65,7 @@ def main():
         rows[name] = {
             "method": name,
             "guarded": measure(network, least)["error"],
+            "kinetic": measure(kinetic(name, arguments.pairs, arguments.models), least)["error"],
             **measure(network.set_params(guard=None), least),
             "steps": sum(network.history[:, "train_batch_count"]),
         }
@@ -94,12 +97,13 @@ def over_limit(squares, least):
 
 def table(rows):
     """Return the Markdown table."""
-    header = ["method", "error / limit", "guarded", *(f"{level:.0%} noise" for level in LEVELS)]
+    header = ["method", "error / limit", "guarded", "kinetic guard"]
+    header += [f"{level:.0%} noise" for level in LEVELS]
     lines = [
         [
             row["method"],
             f"{row['error']:.3f}",
-            f"{row['guarded']:.3f}" if "steps" in row else "",
+            *(f"{row[guard]:.3f}" if guard in row else "" for guard in ("guarded", "kinetic")),
             *(f"{value:.2f}" for value in row["by_level"]),
             f"{row['steps']:,}" if "steps" in row else "",
         ]

@@ -4,7 +4,8 @@
 
 The posterior mean under a mixture of the reference law and another is the best that any guard could
 do that expects curves of the other law in that share: nothing is trained here. The other law is a
-wide kinetic one, one that goes past the reference law in a single parameter or in size, or, as
+wide kinetic one, one that goes past the reference law in a single parameter or in size, that of
+`KineticGuard`, where each parameter is of the reference law or anything within bounds, or, as
 nobody can know, the very four laws of `bench_guard.py` that lie outside. Curves are fitted, inside
 the reference law and in those four. "none" is the unguarded limit, against which the gain that is
 kept inside the law is counted.
@@ -12,12 +13,14 @@ kept inside the law is counted.
 
 import numpy as np
 import torch
-from _reference_law import LEVELS, TIME
+from _reference_law import BOUNDS, LEVELS, TIME
 from _report import markdown, write
 from bench_guard import LAWS, PARAMETERS, curves_of
 
 from sk_dcedenoise.baselines import PosteriorMeanDenoiser
 from sk_dcedenoise.datasets import reference_law_dictionary
+from sk_dcedenoise.denoisers import KineticGuard
+from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.tofts import extended_tofts
 
 # Ranges of the wide law: Ktrans and kep in 1/min, vp. A quarter of its curves are weak ones.
@@ -30,7 +33,7 @@ FACTOR, SIZE = 5.0, 20.0
 
 def main():
     torch.set_num_threads(1)
-    wide, one, four = wide_curves(), one_outside(), four_laws()
+    wide, one, four, kinetic = wide_curves(), one_outside(), four_laws(), of_kinetic_guard()
     # The reference law stands so many times in the dictionary beside the other.
     mixtures = {
         "none": (wide[:0], 1),
@@ -38,6 +41,8 @@ def main():
         "wide, 50 %": (wide, 1),
         "one outside, 10 %": (one[::3], 6),
         "one outside, 25 %": (one, 6),
+        "kinetic guard, 10 %": (kinetic[::3], 6),
+        "kinetic guard, 25 %": (kinetic, 6),
         "the four, 10 %": (four[::3], 3),
         "the four, 25 %": (four, 3),
     }
@@ -101,6 +106,14 @@ def one_outside():
     scale = np.exp(rng.uniform(-np.log(SIZE), np.log(SIZE), n_curves))
     scale[which < 3] = 1.0
     return extended_tofts(TIME, scale * Ktrans, scale * Ktrans / kep, scale * vp)
+
+
+def of_kinetic_guard():
+    """Clean curves of other tissue as a guard expects it that knows the model and `BOUNDS`."""
+    curves, _ = reference_law_dictionary()
+    rng = np.random.default_rng(0)
+    guard = KineticGuard(ToftsTransformer(TIME, bounds=BOUNDS))
+    return guard.draw(curves[rng.integers(len(curves), size=2 * N_OTHER)], rng)
 
 
 def four_laws():

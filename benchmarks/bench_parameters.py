@@ -17,6 +17,7 @@ from _reference_law import (
     PARAMETERS,
     TIME,
     fresh_curves,
+    kinetic,
     limit,
     limit_curves,
     trained,
@@ -48,7 +49,11 @@ def main():
     }
     for name in arguments.only:
         network = trained(name, arguments.pairs, arguments.models)
-        methods |= {f"{name}, guarded": after(network), name: after(network, guard=None)}
+        methods |= {
+            f"{name}, guarded": after(network),
+            f"{name}, kinetic guard": after(kinetic(name, arguments.pairs, arguments.models)),
+            name: after(network, guard=None),
+        }
     rows = [{"fit on": name, **measure(curves, least)} for name, curves in methods.items()]
     write("parameters", rows, table(rows), pairs=arguments.pairs)
 

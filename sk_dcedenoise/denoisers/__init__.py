@@ -1,9 +1,10 @@
-"""Seven published denoising networks, one file and one paper each, and a loss of theirs."""
+"""Seven published denoising networks, one file and one paper each, a loss of theirs and a guard."""
 
 from sk_dcedenoise.denoisers._cnn import DenoiserCNN
 from sk_dcedenoise.denoisers._drnn import DenoiserDRNN
 from sk_dcedenoise.denoisers._encoder_decoder import DenoiserEncoderDecoder
 from sk_dcedenoise.denoisers._fcn_dae import DenoiserFCNDAE
+from sk_dcedenoise.denoisers._kinetic_guard import KineticGuard
 from sk_dcedenoise.denoisers._losses import SSDMADLoss
 from sk_dcedenoise.denoisers._lstm import DenoiserLSTM
 from sk_dcedenoise.denoisers._res_cnn import DenoiserResCNN
@@ -17,5 +18,6 @@ __all__ = [
     "DenoiserLSTM",
     "DenoiserResCNN",
     "DenoiserVanillaNL",
+    "KineticGuard",
     "SSDMADLoss",
 ]

@@ -18,8 +18,10 @@ from sk_dcedenoise._validation import (
 )
 from sk_dcedenoise.denoisers._batches import CurvePairs
 from sk_dcedenoise.denoisers._guard import Guard
+from sk_dcedenoise.denoisers._kinetic_guard import KineticGuard
 from sk_dcedenoise.denoisers._net import CurveNet
 from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise.denoisers._other_tissue import FILTERED
 from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
 
 DTYPES = [np.float64, np.float32]
@@ -90,9 +92,9 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     def _fit_pairs(self, X, y, *, goes_on):
         self._check_training_params()
-        self._check_guard()
         knows_units = goes_on and self.__sklearn_is_fitted__()
         X, y = self._check_curves(X, y, reset=not knows_units)
+        self._check_guard(y)
         if not knows_units:
             self._learn_units(X, y)
         X = self.unit_map_.to_y_units(X) / self.scale_
@@ -112,9 +114,49 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         self.guard_ = self._learn_guard(y)
         return self
 
-    def _learn_guard(self, y):
-        # A share of the curves seen in training, so that it takes a small share of the time.
-        n_curves = max(200, self.budget_.steps_done * self.batch_size // 5)
+    def fit_guard(self, y, n_curves=None):
+        """Learn the guard anew, of the network as it is.
+
+        For a network that is to meet tissue, or with another `guard`, that `fit` did not know of.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_curves, n_times)
+            Clean training curves, in mM.
+        n_curves : int, default=None
+            Curves to learn from, drawn from these with replacement: at most 65,536 count, or
+            131,072 with a :class:`KineticGuard`. None takes a fifth of what training has passed,
+            or three fifths, as `fit` does, so that it does not take most of the time.
+
+        Returns
+        -------
+        self : estimator
+
+        Raises
+        ------
+        ValueError
+            If y holds NaN or infinity or has another number of frames.
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        """
+        check_is_fitted(self)
+        y = check_array(y, dtype=DTYPES, ensure_all_finite=False, input_name="y")
+        check_finite_curves(y, "y")
+        if y.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"y has {y.shape[1]} frames, but the network was fitted on {self.n_features_in_}: "
+                "give the clean curves that it was trained on."
+            )
+        self._check_guard(y)
+        self.guard_ = self._learn_guard(y / self.scale_, n_curves)
+        return self
+
+    def _learn_guard(self, y, n_curves=None):
+        tissue = self.guard.other_tissue(self.scale_) if self._is_kinetic() else FILTERED
+        if n_curves is None:
+            # The last row of an interrupted training lacks the count.
+            n_steps = sum(row.get("train_batch_count", 0) for row in self.history)
+            n_curves = max(200, int(tissue.of_training * n_steps * self.batch_size))
         return Guard.learn(
             lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
             self._tensor(y),
@@ -122,7 +164,15 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             n_curves,
             self._generator(),
             knows_size=not self.scaled_per_curve_,
+            tissue=tissue,
         )
+
+    def _is_kinetic(self):
+        return isinstance(self.guard, KineticGuard)
+
+    def _share(self):
+        """Share of curves that are expected to be of other tissue."""
+        return self.guard.share if self._is_kinetic() else self.guard
 
     def _learn_units(self, X, y):
         check_option(self.scale, "scale", ("global", "curve", None))
@@ -187,7 +237,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         X, out, guard = self._ready(X)
         for rows, curves, denoised in self._chunks(X):
             if guard is not None:
-                denoised, _, _ = guard(curves, denoised, self.guard)
+                denoised, _, _ = guard(curves, denoised, self._share())
             np.multiply(denoised.cpu().numpy(), self.scale_, out=out[rows])
         return out
 
@@ -244,7 +294,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         X, _, guard = self._ready(X)
         found = np.ones(len(X))
         for rows, curves, denoised in self._chunks(X) if guard is not None else ():
-            found[rows] = chosen(*guard(curves, denoised, self.guard)[1:]).cpu().numpy()
+            found[rows] = chosen(*guard(curves, denoised, self._share())[1:]).cpu().numpy()
         return found
 
     def _ready(self, X):
@@ -320,8 +370,10 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
 
     # ---- checks ------------------------------------------------------------------------------
 
-    def _check_guard(self):
-        if self.guard is not None:
+    def _check_guard(self, y=None):
+        if self._is_kinetic():
+            self.guard.check(y)
+        elif self.guard is not None:
             check_fraction(self.guard, "guard")
             check_positive(self.guard, "guard")
 

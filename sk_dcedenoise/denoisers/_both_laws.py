@@ -8,17 +8,14 @@ import numpy as np
 import torch
 
 from sk_dcedenoise.denoisers._noise import NoiseLaw
-from sk_dcedenoise.denoisers._other_tissue import other_tissue
 
-# Curves of each law for the comparison, at most.
-_MOST_CURVES = 65536
 # Noise levels looked at, relative to the least and the largest of training.
 _BELOW, _ABOVE = 1 / 4, 2.0
 # Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
 _SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
 
 
-def both_laws(clean, noise_law, view, n_curves, generator):
+def both_laws(clean, noise_law, view, n_curves, generator, tissue):
     """Draw curves of the training law, then as many others.
 
     Parameters
@@ -28,9 +25,11 @@ def both_laws(clean, noise_law, view, n_curves, generator):
         Law of the training noise.
     view : Directions
     n_curves : int
-        Of the training law; 65,536 at most.
+        Of the training law; no more than `tissue` says.
     generator : torch.Generator
         On the device of `clean`.
+    tissue : OtherTissue
+        Law of the others.
 
     Returns
     -------
@@ -41,12 +40,12 @@ def both_laws(clean, noise_law, view, n_curves, generator):
         0 for the first `n_curves`, 1 for the others.
     """
     spread = _spread(noise_law)
-    n_curves = min(n_curves, _MOST_CURVES)
+    n_curves = min(n_curves, tissue.most_curves)
     n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
     law, others = (_some_of(clean, n_curves, generator) for _ in range(2))
     others, anything = others.tensor_split([-n_anything])
     noise_of_anything = spread.draw(anything, generator)
-    others, anything = other_tissue(others, generator), _anything(anything, view, generator)
+    others, anything = tissue.draw(others, generator), _anything(anything, view, generator)
     noise = [spread.draw(law, generator), spread.draw(others, generator), noise_of_anything]
     is_other = torch.arange(2 * n_curves, device=clean.device) >= n_curves
     return torch.cat([law, others, anything]), torch.cat(noise), is_other.to(clean.dtype)

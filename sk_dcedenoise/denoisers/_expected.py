@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-# Curves in each class of noise level, at least.
-_CURVES_PER_LEVEL = 1000
+# Curves in each class of noise level, at least, and classes at most.
+_CURVES_PER_LEVEL, _MOST_LEVELS = 1000, 65
 # Shares of training curves whose measures are kept; what is beyond is extrapolated.
 TAILS = np.array(
     [1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002]
@@ -62,7 +62,8 @@ class Expected:
         n_signal : int
         """
         level, *found = (v.double().cpu().numpy() for v in (level, removed, other_removed, noise))
-        classes = np.array_split(np.argsort(level), max(2, len(level) // _CURVES_PER_LEVEL))
+        n_levels = np.clip(len(level) // _CURVES_PER_LEVEL, 2, _MOST_LEVELS)
+        classes = np.array_split(np.argsort(level), n_levels)
         rows = [(level[c].mean(), *_of_class(*(v[c] for v in found), n_signal)) for c in classes]
         return cls(*map(np.array, zip(*rows, strict=True)))
 

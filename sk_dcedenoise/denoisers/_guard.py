@@ -15,13 +15,10 @@ from sk_dcedenoise.denoisers._both_laws import both_laws
 from sk_dcedenoise.denoisers._directions import directions, smoothness
 from sk_dcedenoise.denoisers._expected import TAILS, Expected, exceeded, share_beyond
 from sk_dcedenoise.denoisers._judge import Judge
+from sk_dcedenoise.denoisers._other_tissue import FILTERED
 
-# Of what may be noise in the signal of other tissue, half is left in: a fit can do with scatter,
-# and not with the bias of a law that is a guess.
-_LEFT_IN = 0.5
-# With fewer training curves than these having a smoother rest, a curve is not of the training law,
-# and its rest is no noise.
-_NOT_OF_LAW, _NO_NOISE = 0.01, 0.001
+# With fewer training curves than this having a smoother rest, a rest is no noise.
+_NO_NOISE = 0.001
 _TINY = 1e-30
 
 
@@ -45,6 +42,8 @@ class Guard:
     far : ndarray of shape (n_tails,)
         The same of the size of the logarithms of the lesser of these shares, and of the share of
         the removed part.
+    taken_out, not_of_law : float, default=0.5, 0.01
+        As in :class:`OtherTissue`.
     """
 
     def __init__(
@@ -59,12 +58,15 @@ class Guard:
         smooth_rest,
         smooth_others,
         far,
+        taken_out=FILTERED.taken_out,
+        not_of_law=FILTERED.not_of_law,
     ):
         self.analysis, self.synthesis = analysis, synthesis
         self.n_signal, self.n_kept = n_signal, n_kept
         self.knows_size = knows_size
         self.judge, self.expected = judge, expected
         self.smooth_rest, self.smooth_others, self.far = smooth_rest, smooth_others, far
+        self.taken_out, self.not_of_law = taken_out, not_of_law
 
     def has_shapes_for(self, n_times):
         """Whether all arrays fit each other and curves of `n_times` frames."""
@@ -73,11 +75,13 @@ class Guard:
             and 0 < self.n_signal <= self.n_kept < n_times
             and self.judge.has_shapes_for(self.n_kept)
             and self.expected.has_shapes_for(self.n_signal, self.n_kept)
+            and 0 <= self.taken_out <= 1
+            and 0 < self.not_of_law <= 1
             and self.smooth_rest.shape == self.smooth_others.shape == self.far.shape == TAILS.shape
         )
 
     @classmethod
-    def learn(cls, infer, clean, noise_law, n_curves, generator, knows_size=True):
+    def learn(cls, infer, clean, noise_law, n_curves, generator, knows_size=True, tissue=FILTERED):
         """Learn from what a network does to clean curves with fresh noise.
 
         Parameters
@@ -94,6 +98,7 @@ class Guard:
             On the device of `clean`.
         knows_size : bool, default=True
             Whether what the network does depends on the size of a curve.
+        tissue : OtherTissue, default=FILTERED
 
         Returns
         -------
@@ -104,11 +109,11 @@ class Guard:
         view = directions(clean, noise_law, noise_levels) if len(noise_levels) else None
         if view is None:
             return None
-        curves, noise, is_other = both_laws(clean, noise_law, view, n_curves, generator)
+        curves, noise, is_other = both_laws(clean, noise_law, view, n_curves, generator, tissue)
         noisy = curves + noise
         seen = _Seen(noisy, infer(noisy), view, knows_size)
         noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
-        judge = Judge.learn(*seen.evidence, is_other, noise, generator)
+        judge = Judge.learn(*seen.evidence, is_other, noise, generator, tissue.width, tissue.passes)
         _, other_removed = judge(*seen.evidence)
         of_law = is_other == 0
         found = seen.level, seen.removed, other_removed, noise
@@ -118,7 +123,8 @@ class Guard:
         explained, _, _ = expected(seen.level[of_law], seen.removed[of_law])
         shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
         far = _exceeded(_far(*shares))
-        return cls(*view, knows_size, judge, expected, *tails, far)
+        steps = tissue.taken_out, tissue.not_of_law
+        return cls(*view, knows_size, judge, expected, *tails, far, *steps)
 
     def __call__(self, curves, denoised, share):
         """Mix network and data.
@@ -146,8 +152,8 @@ class Guard:
         far = _far(explained, is_noise, _share_beyond(others, self.smooth_others))
         score = _share_beyond(far, self.far)
         of_law = torch.sigmoid(math.log((1 - share) / share) - odd)
-        trust = of_law * (score / _NOT_OF_LAW).clamp(max=1.0).square()
-        other_removed[:, : self.n_signal] *= _LEFT_IN
+        trust = of_law * (score / self.not_of_law).clamp(max=1.0).square()
+        other_removed[:, : self.n_signal] *= self.taken_out
         weight = (reliance * trust)[:, None]
         removed = torch.lerp(other_removed, seen.removed - back, weight)
         synthesis = torch.as_tensor(self.synthesis[: self.n_kept]).to(curves)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-_WIDTH, _PASSES, _LR = 96, 24, 3e-3
+_LR = 3e-3
 _BATCHES_PER_PASS, _SMALLEST_BATCH, _LARGEST_BATCH = 64, 128, 512
 # No more than this is taken out of a coefficient of other tissue, in standard deviations of its
 # noise, so that whatever comes, the data are not far.
@@ -39,19 +39,22 @@ class Judge:
         """Whether all arrays fit each other, and curves in so many directions."""
         n_inputs = 3 * n_kept + 1
         found = [v.shape for v in (self.shift, self.slope, *self.layers)]
-        return len(found) == 8 and found == [
+        if len(found) != 8 or found[3] == ():
+            return False
+        width = found[3][0]
+        return found == [
             (n_inputs,),
             (n_inputs,),
-            (n_inputs, _WIDTH),
-            (_WIDTH,),
-            (_WIDTH, _WIDTH),
-            (_WIDTH,),
-            (_WIDTH, 1 + n_kept),
+            (n_inputs, width),
+            (width,),
+            (width, width),
+            (width,),
+            (width, 1 + n_kept),
             (1 + n_kept,),
         ]
 
     @classmethod
-    def learn(cls, data, removed, level, is_other, noise, generator):
+    def learn(cls, data, removed, level, is_other, noise, generator, width, passes):
         """Learn from curves of both laws.
 
         Parameters
@@ -68,11 +71,15 @@ class Judge:
             What there is to take out.
         generator : torch.Generator
             On the device of all these.
+        width : int
+            Of the hidden layers.
+        passes : int
+            Over all curves.
         """
         inputs = _inputs(data, removed, level)
         shift, slope = inputs.mean(0), 1 / (inputs.std(0) + 1e-6)
         inputs = (inputs - shift) * slope
-        layers = _new_layers((inputs.shape[1], _WIDTH, _WIDTH, 1 + data.shape[1]), generator)
+        layers = _new_layers((inputs.shape[1], width, width, 1 + data.shape[1]), generator)
 
         def loss(rows):
             odd, removed = _answer(inputs[rows], layers)
@@ -81,7 +88,7 @@ class Judge:
             of_law = functional.binary_cross_entropy_with_logits(odd, other)
             return of_law + (of_noise * other).mean()
 
-        _train(layers, loss, len(inputs), generator)
+        _train(layers, loss, len(inputs), passes, generator)
         shift, slope, *layers = (v.detach().cpu().numpy() for v in (shift, slope, *layers))
         return cls(shift, slope, inputs.abs().max().item(), layers)
 
@@ -127,9 +134,9 @@ def _answer(inputs, layers):
     return answer[:, 0], _MOST_REMOVED * torch.tanh(answer[:, 1:] / _MOST_REMOVED)
 
 
-def _train(layers, loss, n_curves, generator):
+def _train(layers, loss, n_curves, passes, generator):
     batch = int(np.clip(n_curves // _BATCHES_PER_PASS, _SMALLEST_BATCH, _LARGEST_BATCH))
-    n_steps = _PASSES * max(1, n_curves // batch)
+    n_steps = passes * max(1, n_curves // batch)
     optimizer = torch.optim.Adam(layers, lr=_LR)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
     with torch.enable_grad():

@@ -7,6 +7,9 @@ with the rate `zero` becomes one with the rate `pole`, a fast pole brings out th
 one leakage. A delay and another amplitude are filters too.
 """
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import torch
 
 # Rates of the filters: the slowest per scan, the fastest zero and pole per frame.
@@ -16,7 +19,27 @@ _SIZES = 0.1, 3.0
 _SHARE_SHIFTED, _MOST_FRAMES = 0.1, 3.0
 
 
-def other_tissue(clean, generator):
+class OtherTissue(NamedTuple):
+    """A law of other tissue, how a guard learns it, and how far it goes by it.
+
+    ``draw(clean, generator)`` makes a curve of other tissue for each clean one of a tensor
+    of shape (n_curves, n_times). A judge with hidden layers of this `width` sees, in so many
+    `passes`, `most_curves` of each law, but no more than the share `of_training` of the curves that
+    the training has passed. Of what may be noise in the signal of a curve of other tissue the share
+    `taken_out` is taken out. A curve that fewer training curves than the share `not_of_law` are as
+    far from as it is, is not of the training law, whatever its odds.
+    """
+
+    draw: Callable
+    most_curves: int
+    of_training: float
+    width: int
+    passes: int
+    taken_out: float
+    not_of_law: float
+
+
+def filtered(clean, generator):
     """Return a curve of other tissue for each clean one.
 
     Parameters
@@ -70,3 +93,15 @@ def _delayed(curves, frames):
 
 def _mean_size(curves):
     return curves.abs().mean(dim=1, keepdim=True) + torch.finfo(curves.dtype).tiny
+
+
+# A fit can do with scatter, and not with the bias of a law that is a guess: half is left in.
+FILTERED = OtherTissue(
+    filtered,
+    most_curves=65_536,
+    of_training=0.2,
+    width=96,
+    passes=24,
+    taken_out=0.5,
+    not_of_law=0.01,
+)

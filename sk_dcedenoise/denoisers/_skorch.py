@@ -141,6 +141,10 @@ class PlainNet(NeuralNet):
         """
         names = self._constructor_names()
         for name, value in params.items():
+            part, _, rest = name.partition("__")
+            if rest and isinstance(getattr(self, part, None), BaseEstimator):
+                getattr(self, part).set_params(**{rest: value})
+                continue
             if name not in names:
                 try:
                     self._check_double_underscore_name(name)

@@ -66,7 +66,14 @@ _NETWORKS = tuple(
 )
 _CLASSES = {
     known.__name__: known
-    for known in (Pipeline, FrozenEstimator, *_NETWORKS, *_SETTLED_BY_PARAMETERS, *_LEARNED)
+    for known in (
+        Pipeline,
+        FrozenEstimator,
+        denoisers.KineticGuard,
+        *_NETWORKS,
+        *_SETTLED_BY_PARAMETERS,
+        *_LEARNED,
+    )
 }
 
 
