@@ -85,12 +85,12 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def filters(pairs):
-    return DenoiserVanillaNL(max_steps=300, **SMALL).fit(*pairs)
+    return DenoiserVanillaNL(max_steps=200, **SMALL).fit(*pairs)
 
 
 @pytest.fixture(scope="module")
 def kinetic(pairs):
-    return DenoiserVanillaNL(max_steps=300, guard=KineticGuard(MODEL), **SMALL).fit(*pairs)
+    return DenoiserVanillaNL(max_steps=200, guard=KineticGuard(MODEL), **SMALL).fit(*pairs)
 
 
 def error(curves, clean):
@@ -145,6 +145,18 @@ def test_survives_a_file_and_clone(kinetic, pairs, tmp_path):
     assert_array_equal(found.transform(X), kinetic.transform(X))
     assert found.guard.share == clone(kinetic).guard.share == 0.35
     assert found.guard.model.bounds == BOUNDS
+
+
+def test_a_network_from_a_file_learns_its_guard_from_as_many_curves(pairs, tmp_path):
+    settings = SMALL | {"max_steps": 40, "batch_size": 128, "guard": KineticGuard(MODEL)}
+    net = DenoiserVanillaNL(**settings).fit(*pairs)
+    save(net, tmp_path / "net.safetensors")
+    found = load(tmp_path / "net.safetensors")
+    # A class of noise levels for each thousand curves.
+    learned = len(net.guard_.expected.levels)
+    assert learned == 3  # 40 batches of 128 curves, three fifths of them
+    assert len(found.fit_guard(pairs[1]).guard_.expected.levels) == learned
+    assert len(found.fit_guard(pairs[1], n_curves=5000).guard_.expected.levels) == 5
 
 
 @pytest.mark.parametrize(

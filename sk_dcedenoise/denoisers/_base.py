@@ -154,9 +154,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
     def _learn_guard(self, y, n_curves=None):
         tissue = self.guard.other_tissue(self.scale_) if self._is_kinetic() else FILTERED
         if n_curves is None:
-            # The last row of an interrupted training lacks the count.
-            n_steps = sum(row.get("train_batch_count", 0) for row in self.history)
-            n_curves = max(200, int(tissue.of_training * n_steps * self.batch_size))
+            n_curves = max(200, int(tissue.of_training * self._steps_done() * self.batch_size))
         return Guard.learn(
             lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
             self._tensor(y),
@@ -166,6 +164,11 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             knows_size=not self.scaled_per_curve_,
             tissue=tissue,
         )
+
+    def _steps_done(self):
+        if hasattr(self, "budget_"):
+            return self.budget_.steps_done
+        return sum(self.history[:, "train_batch_count"])  # a network from a file
 
     def _is_kinetic(self):
         return isinstance(self.guard, KineticGuard)
