@@ -5,6 +5,7 @@ import time
 import numpy as np
 import torch
 from _instructions import instructions
+from scipy.stats import quantile_test
 from skorch.callbacks import Callback
 
 
@@ -68,30 +69,53 @@ def medians(times):
     return {name: np.median(rounds, axis=0) for name, rounds in times.items()}
 
 
-def speeds(times, yardstick):
-    """Speed of every other task over that of one, medians over rounds.
+def speeds(times, *yardsticks):
+    """Speed of every other task over that of the yardsticks, medians over rounds.
 
     Parameters
     ----------
     times : dict of ndarray of shape (n_rounds, 3)
         Wall seconds, CPU seconds and instructions.
-    yardstick : str
+    *yardsticks : str
+        Tasks whose mean the others are compared with.
 
     Returns
     -------
-    speeds : dict of float
-        ``<task>_wall``, ``<task>_cpu`` and ``<task>_instructions``. Ratios are taken round by
-        round, since a machine that others share is faster in one minute than in the next; the
-        number of instructions does not depend on others at all.
+    speeds : dict
+        ``<task>_wall``, ``<task>_cpu`` and ``<task>_instructions``; ``<task>_wall_interval``: two
+        numbers that hold the median with 95 % confidence, whatever the law of the rounds (NaN for
+        few rounds); and ``<task>_best``: the ratio of the quickest tenths of the rounds in CPU
+        time, which others disturb least. The others are taken round by round, since a machine that
+        others share is faster in one minute than in the next; the number of instructions does not
+        depend on others at all.
     """
-    kinds = ("wall", "cpu", "instructions")
+    yardstick = np.mean([times[name] for name in yardsticks], axis=0)
     found = {}
     for task in times:
-        if task == yardstick:
+        if task in yardsticks:
             continue
-        ratios = np.median(times[yardstick] / times[task], axis=0).tolist()
-        found |= {f"{task}_{kind}": ratio for kind, ratio in zip(kinds, ratios, strict=True)}
+        ratios = yardstick / times[task]
+        for kind, ratio in zip(("wall", "cpu", "instructions"), np.median(ratios, 0), strict=True):
+            found[f"{task}_{kind}"] = float(ratio)
+        interval = quantile_test(ratios[:, 0]).confidence_interval()
+        found[f"{task}_wall_interval"] = [float(interval.low), float(interval.high)]
+        quick = [np.quantile(times[name][:, 1], 0.1) for name in (*yardsticks, task)]
+        found[f"{task}_best"] = float(np.mean(quick[:-1]) / quick[-1])
     return found
+
+
+def few_rounds(n_rounds):
+    """Rounds for ratios that are far from 1, or that are counted in instructions."""
+    return max(n_rounds // 5, 3)
+
+
+def cells(row, task):
+    """Median of wall time, its interval and the quickest tenth, as cells of a table."""
+    kinds = {"wall": "{:.2f}", "wall_interval": "{0[0]:.2f} to {0[1]:.2f}", "best": "{:.2f}"}
+    return [
+        form.format(row[f"{task}_{kind}"]) if f"{task}_{kind}" in row else ""
+        for kind, form in kinds.items()
+    ]
 
 
 def _now():

@@ -4,9 +4,11 @@
 
 (a) a plain loop over tensor slices, (b) the estimator, (c) stock skorch take turns with one module
 and the same work: no fresh noise, no validation; (b) alone follows its learning-rate schedule.
-Ratios are to (a), so above 1 is faster: medians over rounds of CPU time, and of instructions, which
-others on the machine cannot disturb. (a) takes two turns in each round; the ratio of the two tells
-how far CPU times can be trusted.
+Ratios are to (a), so above 1 is faster: medians over rounds of time, and of instructions, which
+others on the machine cannot disturb. (a) takes two turns in each round: (b) is compared with their
+mean, and the ratio of the two tells how far times can be trusted, as does the interval that holds
+the median with 95 % confidence. `quickest` compares the quickest tenths of the rounds, which others
+disturb least.
 
 Training: `loop` is the training loop of `fit` alone, and `default fit` what is left of the ratio
 over the whole of `fit` (checks, units, the law of the noise, building the module) with 20,000

@@ -114,13 +114,13 @@ class Guard:
         seen = _Seen(noisy, infer(noisy), view, knows_size)
         noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
         judge = Judge.learn(*seen.evidence, is_other, noise, generator, tissue.width, tissue.passes)
-        _, other_removed = judge(*seen.evidence)
         of_law = is_other == 0
-        found = seen.level, seen.removed, other_removed, noise
-        expected = Expected.learn(*(v[of_law] for v in found), view.n_signal)
+        _, other_removed = judge(*(v[of_law] for v in seen.evidence))
+        level, removed, noise = (v[of_law] for v in (seen.level, seen.removed, noise))
+        expected = Expected.learn(level, removed, other_removed, noise, view.n_signal)
+        explained, _, _ = expected(level, removed)
         rest, others = (v[of_law] for v in seen.smoothness())
         tails = _exceeded(rest), _exceeded(others)
-        explained, _, _ = expected(seen.level[of_law], seen.removed[of_law])
         shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
         far = _exceeded(_far(*shares))
         steps = tissue.taken_out, tissue.not_of_law
