@@ -72,29 +72,33 @@ def squared_errors(denoise):
 
 def trained(name, n_pairs, folder):
     """Return a network with its defaults, trained on so many pairs; kept in a folder if given."""
-    stem = name.replace(", ", "_")
-    path = None if folder is None else Path(folder) / f"{stem}_{n_pairs}.sdd"
-    if path is not None and path.exists():
-        kept = persistence.load(path)
-        return kept.set_params(guard=type(kept)().guard)
     kind = ONE_WAY[name] if name in ONE_WAY else getattr(denoisers, f"Denoiser{name}")
-    estimator = kind(random_state=0)
-    estimator.fit(*make_dce_curves(n_pairs, random_state=0))
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        persistence.save(estimator, path)
-    return estimator
+
+    def make():
+        return kind(random_state=0).fit(*make_dce_curves(n_pairs, random_state=0))
+
+    stem = name.replace(", ", "_")
+    return _kept(f"{stem}_{n_pairs}", folder, make).set_params(guard=kind().guard)
 
 
 def kinetic(name, n_pairs, folder, bounds=BOUNDS):
     """Return the same network with a guard that knows the kinetic model and these bounds."""
-    stem = f"{name}_{n_pairs}_kinetic{'_wide' if bounds is WIDE_BOUNDS else ''}.sdd"
-    path = None if folder is None else Path(folder) / stem
     guard = KineticGuard(ToftsTransformer(TIME, bounds=bounds))
-    if path is not None and path.exists():
-        return persistence.load(path).set_params(guard=guard)
-    network = trained(name, n_pairs, folder).set_params(guard=guard)
-    network.fit_guard(make_dce_curves(n_pairs, random_state=0)[1])
-    if path is not None:
-        persistence.save(network, path)
-    return network
+
+    def make():
+        network = trained(name, n_pairs, folder).set_params(guard=guard)
+        return network.fit_guard(make_dce_curves(n_pairs, random_state=0)[1])
+
+    suffix = "kinetic_wide" if bounds is WIDE_BOUNDS else "kinetic"
+    return _kept(f"{name}_{n_pairs}_{suffix}", folder, make).set_params(guard=guard)
+
+
+def _kept(stem, folder, make):
+    """What `make` returns, or what it once returned and a file in the folder holds."""
+    if folder is None:
+        return make()
+    path = Path(folder) / f"{stem}.sdd"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        persistence.save(make(), path)
+    return persistence.load(path)
