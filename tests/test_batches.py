@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from sk_dcedenoise.denoisers import _batches
-from sk_dcedenoise.denoisers._batches import CurvePairs, OrderedBatches, TrainingBatches
+from sk_dcedenoise.denoisers._batches import (
+    CurvePairs,
+    OrderedBatches,
+    TrainingBatches,
+    curves_at_a_time,
+    widest_layer,
+)
 from sk_dcedenoise.denoisers._noise import NoiseLaw
 
 
@@ -82,3 +88,34 @@ def test_ordered_batches_keep_the_order(n_curves):
     X, y = (torch.cat(half) for half in zip(*parts, strict=True))
     assert y[:, 0].tolist() == list(range(n_curves))
     assert torch.equal(X, y + 10)
+
+
+class Recurrent(torch.nn.Module):
+    """A recurrent layer on curves as rows."""
+
+    def __init__(self, kind, hidden_size):
+        super().__init__()
+        self.layer = kind(1, hidden_size, batch_first=True, bidirectional=True)
+
+    def forward(self, curves):
+        return self.layer(curves[:, :, None])[0]
+
+
+@pytest.mark.parametrize(
+    ("module", "width"),
+    [
+        (torch.nn.Linear(32, 48), 32 + 48),
+        (torch.nn.Sequential(torch.nn.Linear(32, 48), torch.nn.Linear(48, 8)), 32 + 48),
+        (Recurrent(torch.nn.RNN, 5), 32 * (1 + 2 * 10)),
+        (Recurrent(torch.nn.GRU, 5), 32 * (1 + 4 * 10)),
+        (Recurrent(torch.nn.LSTM, 5), 32 * (1 + 5 * 10)),
+    ],
+    ids=["linear", "two layers", "RNN", "GRU", "LSTM"],
+)
+def test_widest_layer_counts_what_goes_in_comes_out_and_the_gates(module, width):
+    assert widest_layer(module, 32, torch.device("cpu")) == width
+
+
+@pytest.mark.parametrize(("width", "curves"), [(1, 8192), (3072, 1024), (3073, 512), (10**6, 64)])
+def test_as_many_curves_at_a_time_as_the_cache_holds(width, curves):
+    assert curves_at_a_time(width, torch.device("cpu")) == curves

@@ -105,12 +105,12 @@ def curves_at_a_time(values_per_curve, device):
 
 
 def widest_layer(module, n_times, device):
-    """Most values that go into and come out of one layer, per curve."""
+    """Most values that go into, come out of and are held in one layer, per curve."""
     widths = [1]
 
     def measure(layer, inputs, output):
         output = output[0] if isinstance(output, tuple) else output
-        widths.append(inputs[0].numel() + output.numel())
+        widths.append(inputs[0].numel() + (1 + _gates(layer)) * output.numel())
 
     module = copy.deepcopy(module).eval()  # the original keeps neither hooks nor mode
     for layer in module.modules():
@@ -119,3 +119,10 @@ def widest_layer(module, n_times, device):
     with torch.inference_mode():
         module(torch.zeros(1, n_times, device=device))
     return max(widths)
+
+
+def _gates(layer):
+    """Values that a recurrent layer works out for each one that it hands on; 0 for others."""
+    if not isinstance(layer, torch.nn.RNNBase):
+        return 0
+    return layer.weight_ih_l0.shape[0] // layer.hidden_size
