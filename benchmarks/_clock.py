@@ -118,6 +118,12 @@ def cells(row, task):
     ]
 
 
+def ratio(row, key, digits=2):
+    """A ratio as a cell of a table, empty where it was not measured or cannot be counted."""
+    value = row.get(key, np.nan)
+    return f"{value:.{digits}f}" if np.isfinite(value) else ""
+
+
 def _now():
     if torch.cuda.is_initialized():
         torch.cuda.synchronize()  # what was asked of an accelerator may still be going on

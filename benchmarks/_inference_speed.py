@@ -3,7 +3,7 @@
 import copy
 
 import numpy as np
-from _clock import cells, few_rounds, medians, speeds, take_turns
+from _clock import cells, few_rounds, medians, ratio, speeds, take_turns
 from _report import markdown
 from _rivals import bare_transform, built, stock_net
 
@@ -69,16 +69,16 @@ def best_batch(estimator, X, seconds):
 
 def inference_table(rows, stock_batches):
     header = ["network", "batch of (a)", "transform, wall", "95 %", "quickest", "transform, CPU"]
-    header += ["(a) again, CPU", "transform", "with guard", "module alone"]
-    header += [*(f"skorch {size}" for size in stock_batches)]
-    keys = ("ours_cpu", "again_cpu", "ours_instructions", "guarded_instructions")
+    header += ["(a) again, CPU", "transform, instructions", "with guard, CPU", "module alone, CPU"]
+    header += [*(f"skorch {size}, CPU" for size in stock_batches)]
+    keys = ("ours_cpu", "again_cpu", "ours_instructions", "guarded_cpu", "module_cpu")
     lines = [
         [
             row["network"],
             row["bare_batch"],
             *cells(row, "ours"),
-            *(f"{row[key]:.2f}" for key in (*keys, "module_instructions")),
-            *(f"{row[f'stock_{size}_instructions']:.3f}" for size in stock_batches),
+            *(ratio(row, key) for key in keys),
+            *(ratio(row, f"stock_{size}_cpu", digits=3) for size in stock_batches),
         ]
         for row in rows
     ]

@@ -66,7 +66,7 @@ def table(rows):
     header = ["network", "guard", "share", "worst cell", "cells above 1.05", "in-law curve error"]
     lines = []
     for row in rows:
-        kept = row["gain_kept_at_10_20_30_percent"]
+        kept = row["gain_kept_from_10_percent"]
         lines.append([
             row["network"],
             row["guard"],
@@ -74,7 +74,7 @@ def table(rows):
             f"{row['worst_cell']:.2f}",
             f"{row['cells_above_1.05']} of {row['cells']}",
             f"x {row['cost']:.3f}",
-            *(f"{np.mean(kept[name]):.0%}" for name in ("curve", *PARAMETERS)),
+            *(f"{kept[name]:.0%}" for name in ("curve", *PARAMETERS)),
         ])  # fmt: skip
     return markdown([*header, "kept: curve", *PARAMETERS], lines)
 

@@ -125,7 +125,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             Clean training curves, in mM.
         n_curves : int, default=None
             Curves to learn from, drawn from these with replacement: at most 65,536 count, or
-            131,072 with a :class:`KineticGuard`. None takes a fifth of what training has passed,
+            262,144 with a :class:`KineticGuard`. None takes a fifth of what training has passed,
             or three fifths, as `fit` does, so that it does not take most of the time.
 
         Returns

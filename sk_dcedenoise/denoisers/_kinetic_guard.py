@@ -15,7 +15,9 @@ from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.fitting._box import check_box
 
 # Chance of each parameter to be anything within its bounds.
-_SHARE_ANYWHERE = 0.4
+_SHARE_ANYWHERE = 1 / 3
+# Rates below this, per scan, cannot be told from none.
+_SLOWEST = 1 / 4
 # Share of curves that are weaker altogether, and how weak they get.
 _SHARE_WEAK, _WEAKEST = 0.25, 0.05
 
@@ -28,8 +30,9 @@ class KineticGuard(BaseEstimator):
     more of what the network gains, and what is known of other tissue makes its curves better, too.
 
     At the end of the denoiser's `fit`, the clean training curves are fitted. Curves of other tissue
-    are those of the model with these parameters, each of which is replaced, with a chance of 0.4,
-    by a number drawn evenly from its bounds; a quarter of the curves is weaker as a whole.
+    are those of the model with these parameters, each of which is replaced, with a chance of one in
+    three, by a number drawn evenly from its bounds, kep from their logarithms; a quarter of the
+    curves is weaker as a whole.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ class KineticGuard(BaseEstimator):
         # pays, and it has to be said of fewer curves that they are of neither law.
         return OtherTissue(
             draw,
-            most_curves=131_072,
+            most_curves=262_144,
             of_training=0.6,
             width=192,
             passes=32,
@@ -133,7 +136,8 @@ class KineticGuard(BaseEstimator):
         found = dict(zip(ranges, model.transform(curves).T, strict=True))
         for name, (low, high) in ranges.items():
             anywhere = rng.random(len(curves)) < _SHARE_ANYWHERE
-            found[name] = np.where(anywhere, rng.uniform(low, high, len(curves)), found[name])
+            drawn = self._drawn(name, low, high, len(curves), rng)
+            found[name] = np.where(anywhere, drawn, found[name])
         is_weak = rng.random(len(curves)) < _SHARE_WEAK
         factor = np.where(is_weak, _WEAKEST ** rng.random(len(curves)), 1.0)
         for name in ("Ktrans", "vp"):
@@ -143,6 +147,15 @@ class KineticGuard(BaseEstimator):
             # A lower rate would take more space than there is.
             found["kep"] = np.maximum(found["kep"], found["Ktrans"] / self._box().ve[1])
         return model.inverse_transform(np.column_stack(list(found.values())))
+
+    def _drawn(self, name, low, high, n_curves, rng):
+        """Any values of a parameter within bounds."""
+        if name != "kep":
+            return rng.uniform(low, high, n_curves)
+        # Bounds of a rate span decades, most of which would else hold next to no curve.
+        minutes = np.ptp(self.model.time) / 60
+        slowest = min(max(low, _SLOWEST / minutes), high)
+        return slowest * (high / slowest) ** rng.random(n_curves)
 
     def _fitted(self, curves):
         return clone(self.model).set_params(outputs=list(self._ranges())).fit(curves)
