@@ -1,6 +1,7 @@
 """How fast do the networks train and denoise, against loops written by hand and stock skorch?
 
     python benchmarks/bench_speed.py [--quick] [--threads 1] [--device cpu] [--only LSTM Linear]
+        [--parts inference]
 
 (a) a plain loop over tensor slices, (b) the estimator, (c) stock skorch take turns with one module
 and the same work: no fresh noise, no validation; (b) alone follows its learning-rate schedule.
@@ -28,6 +29,7 @@ from _training_speed import measure_training, training_table
 
 from sk_dcedenoise.datasets import make_dce_curves
 
+PARTS = ("training", "inference")
 BATCH_SIZES = (128, 1024)
 N_CURVES = 20_000
 
@@ -35,6 +37,7 @@ N_CURVES = 20_000
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=DENOISERS, default=list(DENOISERS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", help="cpu, cuda or mps")
     parser.add_argument("--rounds", type=int, default=21)
@@ -50,9 +53,10 @@ def main():
     X, y = make_dce_curves(N_CURVES, random_state=0)
     X, y = X.astype(np.float32), y.astype(np.float32)
     for name in arguments.only:
-        for batch_size in BATCH_SIZES:
+        for batch_size in BATCH_SIZES if "training" in arguments.parts else ():
             rows[name, batch_size] = measure_training(name, X, y, batch_size, arguments)
-        rows[name, None] = measure_inference(name, X, y, BATCH_SIZES, arguments)
+        if "inference" in arguments.parts:
+            rows[name, None] = measure_inference(name, X, y, BATCH_SIZES, arguments)
         training = [row for (_, batch_size), row in rows.items() if batch_size]
         inference = [row for (_, batch_size), row in rows.items() if not batch_size]
         text = f"{training_table(training)}\n\n{inference_table(inference, BATCH_SIZES)}"

@@ -12,7 +12,7 @@ BLOCK = 16384
 
 # Bytes that may go into and come out of one layer. On a CPU they have to stay in the cache: beyond
 # it a curve takes up to twice as long. An accelerator only has to be kept busy.
-LAYER_BYTES = {"cpu": 16 * 2**20}
+LAYER_BYTES = {"cpu": 12 * 2**20}
 LAYER_BYTES_ACCELERATOR = 512 * 2**20
 FEWEST, MOST, MOST_ACCELERATOR = 64, 8192, 65536
 
@@ -90,7 +90,7 @@ class OrderedBatches:
 
 
 def curves_at_a_time(values_per_curve, device):
-    """Number of curves that a device denoises fastest at a time, a power of two.
+    """Number of curves that a device denoises fastest at a time, a multiple of the fewest.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def curves_at_a_time(values_per_curve, device):
     allowed = LAYER_BYTES.get(device.type, LAYER_BYTES_ACCELERATOR)
     most = MOST if device.type == "cpu" else MOST_ACCELERATOR
     fitting = allowed // (4 * values_per_curve)
-    return 2 ** (min(max(fitting, FEWEST), most).bit_length() - 1)
+    return max(min(fitting, most) // FEWEST, 1) * FEWEST
 
 
 def widest_layer(module, n_times, device):
