@@ -44,7 +44,7 @@ def gaussian():
     law = NoiseLaw(np.full(100, LEVEL), 0.0, None)
     infer = wiener(basis)
     guard = Guard.learn(
-        infer, torch.as_tensor(clean, dtype=torch.float32), law, 65_536, generator()
+        infer, torch.as_tensor(clean, dtype=torch.float32), law, 16_384, generator()
     )
     return guard, infer, basis
 
@@ -108,7 +108,7 @@ def test_stops_a_network_that_flattens_what_it_never_saw(gaussian, offset):
 def test_hands_out_curves_as_they_came_where_the_rest_is_no_noise(gaussian):
     guard, infer, _ = gaussian
     _, noisy = fresh(500, 4)
-    bump = 4.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
+    bump = 3.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
     guarded, trust, score = guard(noisy + bump, infer(noisy + bump), 0.1)
     assert trust.max() < 1e-3
     assert score.max() < 1e-3
@@ -135,12 +135,12 @@ def test_knows_correlated_noise(gaussian):
     factor = np.linalg.cholesky(covariance)
     law = NoiseLaw(np.full(100, LEVEL), 0.0, factor)
     infer = wiener(basis, covariance)
-    guard = Guard.learn(infer, as_tensor(clean), law, 65_536, generator())
+    guard = Guard.learn(infer, as_tensor(clean), law, 16_384, generator())
     noisy = as_tensor(clean[:5000] + LEVEL * rng.normal(size=(5000, N_TIMES)) @ factor.T)
     _, trust, _ = guard(noisy, infer(noisy), 0.1)
     assert trust.mean() > 0.9
     white = Guard.learn(
-        infer, as_tensor(clean), NoiseLaw(law.levels, 0.0, None), 65_536, generator()
+        infer, as_tensor(clean), NoiseLaw(law.levels, 0.0, None), 16_384, generator()
     )
     assert white(noisy, infer(noisy), 0.1)[1].mean() < 0.7
 

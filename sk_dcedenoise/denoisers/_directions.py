@@ -9,6 +9,8 @@ import torch
 # their next ones, the others those of curves that come so many frames earlier or later.
 _MOST_SPARE, _FRAMES_PER_SPARE = 8, 4
 _NEXT, _SHIFTS = 3 / 8, (-3, -2, -1, 0, 1, 2, 3)
+# Sizes below this, relative to the largest, are rounding: their directions are any.
+_ROUNDING = 1e-6
 # With fewer frames, noise cannot be told from signal.
 _FEWEST_FRAMES = 8
 _MOST_SHIFTED = 1000
@@ -54,7 +56,9 @@ def directions(clean, noise_law, levels):
     n_spare = min(_MOST_SPARE, n_times // _FRAMES_PER_SPARE)
     n_signal = np.count_nonzero(values > (quiet / 2) ** 2)
     n_signal = int(np.clip(n_signal, 1, n_times // 2 - n_spare))
-    n_known, n_kept = n_signal + int(_NEXT * n_spare), n_signal + n_spare
+    n_next = np.count_nonzero(values > _ROUNDING**2 * values[0]) - n_signal
+    n_known = n_signal + int(np.clip(n_next, 0, _NEXT * n_spare))
+    n_kept = n_signal + n_spare
     known, others = vectors[:, :n_known], vectors[:, n_known:]
     _, turn = _principal(_shifted(clean[:_MOST_SHIFTED]) @ whiten @ others)
     shifted, rest = np.split(others @ turn, [n_kept - n_known], axis=1)
