@@ -2,13 +2,15 @@
 
     python benchmarks/bench_guard_share.py [--only CNN] [--guards kinetic] [--models DIR]
 
-The share is that of curves that are expected to be of other tissue: the parameter `guard`, or
-`share` of a `KineticGuard`, with bounds that a user may know, or wider ones. Each meets the laws
-and noise levels of `bench_guard.py`, on draws of their own, so that the defaults can be chosen from
-this table and tested on those.
+The share is that of curves that are expected to be of other tissue: the parameter `guard`, where
+kinetics are found in the clean curves and where they are not, so that other tissue is any filter of
+them; or `share` of a `KineticGuard`, with bounds that a user may know, or wider ones. Each meets
+the laws and noise levels of `bench_guard.py`, on draws of their own, so that the defaults can be
+chosen from this table and tested on those.
 """
 
 import argparse
+from unittest import mock
 
 import numpy as np
 import torch
@@ -16,7 +18,11 @@ from _reference_law import BOUNDS, LEVELS, NAMES, WIDE_BOUNDS, kinetic, trained
 from _report import earlier, markdown, write
 from bench_guard import LAWS, PARAMETERS, measure, summary
 
+from sk_dcedenoise.datasets import make_dce_curves
+from sk_dcedenoise.denoisers import KineticGuard
+
 SHARES = {
+    "found": (0.1, 0.25, 0.35, 0.4, 0.5, 0.65),
     "filters": (0.1, 0.25, 0.45, 0.55, 0.65, 0.75, 0.85),
     "kinetic": (0.1, 0.25, 0.35, 0.5),
     "kinetic, wide bounds": (0.1, 0.35, 0.65, 0.85),
@@ -45,16 +51,23 @@ def main():
 
 def guarded(name, guard, arguments):
     """Return a network with a guard of this kind."""
-    if guard == "filters":
-        return trained(name, arguments.pairs, arguments.models)
+    if guard in ("found", "filters"):
+        network = trained(name, arguments.pairs, arguments.models)
+        return network if guard == "found" else without_kinetics(network, arguments.pairs)
     bounds = BOUNDS if guard == "kinetic" else WIDE_BOUNDS
     return kinetic(name, arguments.pairs, arguments.models, bounds)
 
 
+def without_kinetics(network, n_pairs):
+    """Return the network with the guard that it has where no kinetics are found."""
+    with mock.patch("sk_dcedenoise.denoisers._base.found_kinetics", return_value=None):
+        return network.fit_guard(make_dce_curves(n_pairs, random_state=0)[1])
+
+
 def measured(network, share):
     """Harm and gain with one share, and what the guard costs in curves of the training law."""
-    is_number = isinstance(network.guard, float)
-    network.set_params(**{"guard" if is_number else "guard__share": share})
+    is_told = isinstance(network.guard, KineticGuard)
+    network.set_params(**{"guard__share" if is_told else "guard": share})
     cells = [measure(network, law, level, OTHER_DRAW) for law in LAWS for level in LEVELS]
     inside = [cell for cell in cells if cell["law"] == "reference" and cell["level"] >= 0.1]
     cost = np.mean([cell["guarded"]["curve"] / cell["bare"]["curve"] for cell in inside])

@@ -187,12 +187,12 @@ def error(curves, clean):
 def test_is_on_by_default_and_can_be_switched_off_after_fit(fitted, pairs):
     X = pairs[0][:50]
     off = clone(fitted).set_params(guard=None).fit(*pairs)
-    assert fitted.guard == 0.65
+    assert fitted.guard == "auto"
     assert not np.array_equal(fitted.transform(X), off.transform(X))
     guarded = fitted.transform(X)
     assert_array_equal(fitted.set_params(guard=None).transform(X), off.transform(X))
     assert_array_equal(fitted.fell_back(X), False)
-    assert_array_equal(fitted.set_params(guard=0.65).transform(X), guarded)
+    assert_array_equal(fitted.set_params(guard="auto").transform(X), guarded)
 
 
 @pytest.mark.parametrize("factor", [0.01, 30.0])
@@ -216,14 +216,14 @@ def test_precise_curves_pass_as_they_are(fitted):
     X, y = make_dce_curves(500, noise_levels=(1e-4,), random_state=1)
     assert error(fitted.transform(X), y) < 1.2 * error(X, y)
     assert error(fitted.set_params(guard=None).transform(X), y) > 10 * error(X, y)
-    fitted.set_params(guard=0.65)
+    fitted.set_params(guard="auto")
 
 
 def test_gain_inside_the_law_is_kept(fitted):
     X, y = make_dce_curves(2000, noise_levels=(0.1, 0.2, 0.3), random_state=1)
     guarded = error(fitted.transform(X), y)
     bare = error(fitted.set_params(guard=None).transform(X), y)
-    fitted.set_params(guard=0.65)
+    fitted.set_params(guard="auto")
     assert 1 - guarded / error(X, y) > 0.9 * (1 - bare / error(X, y))
 
 
@@ -233,7 +233,7 @@ def test_a_larger_share_trusts_less(fitted, pairs):
     for share in (0.01, 0.1, 0.5):
         trust.append(fitted.set_params(guard=share).trust(X))
         fell_back.append(fitted.fell_back(X))
-    fitted.set_params(guard=0.65)
+    fitted.set_params(guard="auto")
     assert_array_equal(np.less(trust, 0.5), fell_back)
     fell_back = [v.mean() for v in fell_back]
     assert fell_back == sorted(fell_back)
@@ -248,7 +248,8 @@ def test_scores_tell_inside_from_outside(fitted):
     assert inside.shape == (500,)
     assert ((inside >= 0) & (inside <= 1)).all()
     assert np.median(inside) > 0.2
-    assert np.quantile(outside, 0.95) < 1e-3
+    # Few enough of training are as far for such a curve to be of neither law.
+    assert np.quantile(outside, 0.95) < fitted.guard_.not_of_law == 0.002
     assert np.quantile(fitted.trust(X[:, ::-1]), 0.95) < 0.5
     assert np.median(fitted.trust(X)) > 0.5
     assert fitted.fell_back(X[:, ::-1]).mean() > 0.95

@@ -17,6 +17,7 @@ from sk_dcedenoise._validation import (
     check_positive,
 )
 from sk_dcedenoise.denoisers._batches import CurvePairs
+from sk_dcedenoise.denoisers._found_kinetics import found_kinetics
 from sk_dcedenoise.denoisers._guard import Guard
 from sk_dcedenoise.denoisers._kinetic_guard import KineticGuard
 from sk_dcedenoise.denoisers._net import CurveNet
@@ -124,9 +125,10 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         y : array-like of shape (n_curves, n_times)
             Clean training curves, in mM.
         n_curves : int, default=None
-            Curves to learn from, drawn from these with replacement: at most 65,536 count, or
-            262,144 with a :class:`KineticGuard`. None takes a fifth of what training has passed,
-            or three fifths, as `fit` does, so that it does not take most of the time.
+            Curves to learn from, drawn from these with replacement: at most 262,144 count where
+            kinetics are found or told by a :class:`KineticGuard`, else 65,536. None takes three
+            fifths of what training has passed, or one fifth, as `fit` does, so that it does not
+            take most of the time.
 
         Returns
         -------
@@ -152,7 +154,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         return self
 
     def _learn_guard(self, y, n_curves=None):
-        tissue = self.guard.other_tissue(self.scale_) if self._is_kinetic() else FILTERED
+        tissue = self._other_tissue(y)
         if n_curves is None:
             n_curves = max(200, int(tissue.of_training * self._steps_done() * self.batch_size))
         return Guard.learn(
@@ -165,6 +167,12 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             tissue=tissue,
         )
 
+    def _other_tissue(self, y):
+        if self._is_kinetic():
+            return self.guard.other_tissue(self.scale_)
+        found = found_kinetics(y, self.noise_law_.quiet_sd(y))
+        return FILTERED if found is None else found.law()
+
     def _steps_done(self):
         if hasattr(self, "budget_"):
             return self.budget_.steps_done
@@ -174,8 +182,10 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         return isinstance(self.guard, KineticGuard)
 
     def _share(self):
-        """Share of curves that are expected to be of other tissue."""
-        return self.guard.share if self._is_kinetic() else self.guard
+        """Share of curves that are expected to be of other tissue; None for the guard's own."""
+        if self._is_kinetic():
+            return self.guard.share
+        return None if isinstance(self.guard, str) else self.guard
 
     def _learn_units(self, X, y):
         check_option(self.scale, "scale", ("global", "curve", None))
@@ -376,6 +386,8 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
     def _check_guard(self, y=None):
         if self._is_kinetic():
             self.guard.check(y)
+        elif isinstance(self.guard, str):
+            check_option(self.guard, "guard", ("auto",))
         elif self.guard is not None:
             check_fraction(self.guard, "guard")
             check_positive(self.guard, "guard")

@@ -30,15 +30,13 @@ class Directions(NamedTuple):
     n_kept: int
 
 
-def directions(clean, noise_law, levels):
+def directions(clean, noise_law):
     """Find them from clean curves and the noise that they get.
 
     Parameters
     ----------
     clean : tensor of shape (n_curves, n_times)
     noise_law : NoiseLaw
-    levels : ndarray
-        Its levels above zero.
 
     Returns
     -------
@@ -50,7 +48,7 @@ def directions(clean, noise_law, levels):
         return None
     factor = np.eye(n_times) if noise_law.factor is None else noise_law.factor
     clean = clean.double().cpu().numpy()
-    quiet = np.quantile(levels, 0.05) * (np.abs(clean).mean(axis=1) ** noise_law.exponent).mean()
+    quiet = noise_law.quiet_sd(clean).mean()
     whiten = np.linalg.inv(factor).T
     values, vectors = _principal(clean @ whiten)
     n_spare = min(_MOST_SPARE, n_times // _FRAMES_PER_SPARE)

@@ -42,7 +42,7 @@ class Guard:
     far : ndarray of shape (n_tails,)
         The same of the size of the logarithms of the lesser of these shares, and of the share of
         the removed part.
-    taken_out, not_of_law : float, default=0.5, 0.01
+    share, taken_out, not_of_law : float, default=0.65, 0.5, 0.01
         As in :class:`OtherTissue`.
     """
 
@@ -58,6 +58,7 @@ class Guard:
         smooth_rest,
         smooth_others,
         far,
+        share=FILTERED.share,
         taken_out=FILTERED.taken_out,
         not_of_law=FILTERED.not_of_law,
     ):
@@ -66,7 +67,7 @@ class Guard:
         self.knows_size = knows_size
         self.judge, self.expected = judge, expected
         self.smooth_rest, self.smooth_others, self.far = smooth_rest, smooth_others, far
-        self.taken_out, self.not_of_law = taken_out, not_of_law
+        self.share, self.taken_out, self.not_of_law = share, taken_out, not_of_law
 
     def has_shapes_for(self, n_times):
         """Whether all arrays fit each other and curves of `n_times` frames."""
@@ -75,6 +76,7 @@ class Guard:
             and 0 < self.n_signal <= self.n_kept < n_times
             and self.judge.has_shapes_for(self.n_kept)
             and self.expected.has_shapes_for(self.n_signal, self.n_kept)
+            and 0 < self.share < 1
             and 0 <= self.taken_out <= 1
             and 0 < self.not_of_law <= 1
             and self.smooth_rest.shape == self.smooth_others.shape == self.far.shape == TAILS.shape
@@ -105,8 +107,7 @@ class Guard:
         guard : Guard or None
             None where curves have too few frames to tell noise from signal, or no noise.
         """
-        noise_levels = noise_law.levels[noise_law.levels > 0]
-        view = directions(clean, noise_law, noise_levels) if len(noise_levels) else None
+        view = directions(clean, noise_law) if (noise_law.levels > 0).any() else None
         if view is None:
             return None
         curves, noise, is_other = both_laws(clean, noise_law, view, n_curves, generator, tissue)
@@ -123,18 +124,18 @@ class Guard:
         tails = _exceeded(rest), _exceeded(others)
         shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
         far = _exceeded(_far(*shares))
-        steps = tissue.taken_out, tissue.not_of_law
-        return cls(*view, knows_size, judge, expected, *tails, far, *steps)
+        settings = tissue.share, tissue.taken_out, tissue.not_of_law
+        return cls(*view, knows_size, judge, expected, *tails, far, *settings)
 
-    def __call__(self, curves, denoised, share):
+    def __call__(self, curves, denoised, share=None):
         """Mix network and data.
 
         Parameters
         ----------
         curves, denoised : tensor of shape (n_curves, n_times)
             What went into the network and what came out.
-        share : float
-            Share of curves that are expected to be of other tissue.
+        share : float, default=None
+            Share of curves that are expected to be of other tissue; None takes the guard's own.
 
         Returns
         -------
@@ -151,6 +152,7 @@ class Guard:
         is_noise = _share_beyond(rest, self.smooth_rest)
         far = _far(explained, is_noise, _share_beyond(others, self.smooth_others))
         score = _share_beyond(far, self.far)
+        share = self.share if share is None else share
         of_law = torch.sigmoid(math.log((1 - share) / share) - odd)
         trust = of_law * (score / self.not_of_law).clamp(max=1.0).square()
         other_removed[:, : self.n_signal] *= self.taken_out

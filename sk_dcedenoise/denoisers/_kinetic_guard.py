@@ -1,33 +1,26 @@
-"""A guard that knows the kinetic model, and so what other tissue there may be.
+"""A guard that is told the kinetic model and its bounds, and so what other tissue there may be."""
 
-Tissue that the training law lacks is as a rule not foreign in everything: a vessel has more plasma,
-a tumour leaks more. So of other tissue each parameter is either one of the training curves', or
-anything that the bounds of the model allow.
-"""
+from functools import partial
 
 import numpy as np
-import torch
 from sklearn.base import BaseEstimator, clone
 
 from sk_dcedenoise._validation import check_fraction, check_positive
-from sk_dcedenoise.denoisers._other_tissue import OtherTissue
+from sk_dcedenoise.denoisers._kinetic_tissue import KineticTissue, even_rates
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.fitting._box import check_box
 
-# Chance of each parameter to be anything within its bounds.
-_SHARE_ANYWHERE = 1 / 3
-# Rates below this, per scan, cannot be told from none.
-_SLOWEST = 1 / 4
-# Share of curves that are weaker altogether, and how weak they get.
-_SHARE_WEAK, _WEAKEST = 0.25, 0.05
+# Share of curves that are weaker altogether.
+_SHARE_WEAK = 0.25
 
 
 class KineticGuard(BaseEstimator):
     """What a denoiser's guard may know of other tissue: a kinetic model and its bounds.
 
     To be given as ``guard=`` of a denoiser. Its guard then tells tissue that is not of the training
-    law by this model, where without it learns to tell any filter of the training curves. This keeps
-    more of what the network gains, and what is known of other tissue makes its curves better, too.
+    law by this model. Without, it has to find the model in the clean curves and to guess the
+    bounds; where it cannot, it learns to tell any filter of the training curves. What is known of
+    other tissue makes its curves better, and keeps more of what the network gains inside.
 
     At the end of the denoiser's `fit`, the clean training curves are fitted. Curves of other tissue
     are those of the model with these parameters, each of which is replaced, with a chance of one in
@@ -87,7 +80,7 @@ class KineticGuard(BaseEstimator):
                 "one with the times, the input and the bounds of the tissue."
             )
         if curves is not None:
-            self._fitted(curves)
+            clone(self.model).fit(curves)
 
     def other_tissue(self, scale=1.0):
         """Return the law of other tissue.
@@ -101,23 +94,7 @@ class KineticGuard(BaseEstimator):
         -------
         tissue : OtherTissue
         """
-
-        def draw(clean, generator):
-            seed = torch.randint(2**31, (1,), generator=generator, device=clean.device).item()
-            curves = self.draw(clean.cpu().numpy() * scale, np.random.default_rng(seed)) / scale
-            return torch.as_tensor(curves).to(clean)
-
-        # This law is no guess. So its mean is taken as it is, a larger judge that sees more of it
-        # pays, and it has to be said of fewer curves that they are of neither law.
-        return OtherTissue(
-            draw,
-            most_curves=262_144,
-            of_training=0.6,
-            width=192,
-            passes=32,
-            taken_out=1.0,
-            not_of_law=0.002,
-        )
+        return self._tissue().law(scale)
 
     def draw(self, curves, rng):
         """Return a curve of other tissue for each clean one.
@@ -132,41 +109,21 @@ class KineticGuard(BaseEstimator):
         -------
         others : ndarray of shape (n_curves, n_times)
         """
-        model, ranges = self._fitted(curves), self._ranges()
-        found = dict(zip(ranges, model.transform(curves).T, strict=True))
-        for name, (low, high) in ranges.items():
-            anywhere = rng.random(len(curves)) < _SHARE_ANYWHERE
-            drawn = self._drawn(name, low, high, len(curves), rng)
-            found[name] = np.where(anywhere, drawn, found[name])
-        is_weak = rng.random(len(curves)) < _SHARE_WEAK
-        factor = np.where(is_weak, _WEAKEST ** rng.random(len(curves)), 1.0)
-        for name in ("Ktrans", "vp"):
-            if name in found:
-                found[name] = factor * found[name]
-        if "kep" in found:
-            # A lower rate would take more space than there is.
-            found["kep"] = np.maximum(found["kep"], found["Ktrans"] / self._box().ve[1])
-        return model.inverse_transform(np.column_stack(list(found.values())))
+        return self._tissue().draw(curves, rng)
 
-    def _drawn(self, name, low, high, n_curves, rng):
-        """Any values of a parameter within bounds."""
-        if name != "kep":
-            return rng.uniform(low, high, n_curves)
-        # Bounds of a rate span decades, most of which would else hold next to no curve.
-        minutes = np.ptp(self.model.time) / 60
-        slowest = min(max(low, _SLOWEST / minutes), high)
-        return slowest * (high / slowest) ** rng.random(n_curves)
-
-    def _fitted(self, curves):
-        return clone(self.model).set_params(outputs=list(self._ranges())).fit(curves)
-
-    def _ranges(self):
-        """Bounds of the parameters that a curve is made from."""
-        box = self._box()
+    def _tissue(self):
+        box = check_box(self.model.bounds, self.model.model, self.model.delay)
         lacking = {"tofts": ["vp"], "patlak": ["kep"]}.get(self.model.model, [])
         lacking += ["delay"] if box.delay[0] == box.delay[1] else []
-        names = ("Ktrans", "kep", "vp", "delay")
-        return {name: getattr(box, name) for name in names if name not in lacking}
+        anything = {
+            name: partial(_evenly, *getattr(box, name))
+            for name in ("Ktrans", "kep", "vp", "delay")
+            if name not in lacking
+        }
+        if "kep" in anything:
+            anything["kep"] = even_rates(*box.kep, np.ptp(self.model.time) / 60)
+        return KineticTissue(self.model, anything, box.ve[1], _SHARE_WEAK, share_delayed=0.0)
 
-    def _box(self):
-        return check_box(self.model.bounds, self.model.model, self.model.delay)
+
+def _evenly(low, high, n_curves, rng):
+    return rng.uniform(low, high, n_curves)

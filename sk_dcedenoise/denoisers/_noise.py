@@ -49,6 +49,21 @@ class NoiseLaw:
             noise = noise @ torch.as_tensor(self.factor.T, dtype=clean.dtype, device=clean.device)
         return level[:, None] * noise
 
+    def quiet_sd(self, clean):
+        """Standard deviation of the quietest noise that clean curves get, one in twenty aside.
+
+        Parameters
+        ----------
+        clean : ndarray of shape (n_curves, n_times)
+
+        Returns
+        -------
+        sd : ndarray of shape (n_curves,)
+        """
+        levels = self.levels[self.levels > 0]
+        quiet = np.quantile(levels, 0.05) if len(levels) else 0.0
+        return quiet * np.abs(clean).mean(axis=1) ** self.exponent
+
 
 def _exponent(level, amplitude):
     """Slope of log level on log amplitude; 0 or 1 where it cannot be told from them."""

@@ -16,14 +16,15 @@ import torch
 _SLOWEST, _FASTEST_ZERO, _FASTEST_POLE = 1 / 4, 0.5, 4.0
 # Mean sizes, in those of clean curves, and the share that comes some frames earlier or later.
 _SIZES = 0.1, 3.0
-_SHARE_SHIFTED, _MOST_FRAMES = 0.1, 3.0
+_SHARE_DELAYED, _MOST_FRAMES = 0.1, 3.0
 
 
 class OtherTissue(NamedTuple):
     """A law of other tissue, how a guard learns it, and how far it goes by it.
 
     ``draw(clean, generator)`` makes a curve of other tissue for each clean one of a tensor
-    of shape (n_curves, n_times). A judge with hidden layers of this `width` sees, in so many
+    of shape (n_curves, n_times). Unless the user says, `share` of all curves are expected to be of
+    it. A judge with hidden layers of this `width` sees, in so many
     `passes`, `most_curves` of each law, but no more than the share `of_training` of the curves that
     the training has passed. Of what may be noise in the signal of a curve of other tissue the share
     `taken_out` is taken out. A curve that fewer training curves than the share `not_of_law` are as
@@ -31,6 +32,7 @@ class OtherTissue(NamedTuple):
     """
 
     draw: Callable
+    share: float
     most_curves: int
     of_training: float
     width: int
@@ -52,22 +54,40 @@ def filtered(clean, generator):
     -------
     curves : tensor of shape (n_curves, n_times)
     """
-    n_curves, n_times = clean.shape
-
-    def uniform(low, high):
-        unit = torch.rand((n_curves, 1), generator=generator, device=clean.device)
-        return low + (high - low) * unit.to(clean.dtype)
+    n_times = clean.shape[1]
 
     def log_uniform(low, high):
         low, high = torch.tensor([low, high], dtype=clean.dtype).log().tolist()
-        return uniform(low, high).exp()
+        return _uniform(low, high, clean, generator).exp()
 
     zero = log_uniform(_SLOWEST / n_times, _FASTEST_ZERO)
     pole = log_uniform(_SLOWEST / n_times, _FASTEST_POLE)
     curves = clean + (zero - pole) * _decayed(clean, pole)
-    is_shifted = uniform(0.0, 1.0) < _SHARE_SHIFTED
-    curves = _delayed(curves, uniform(-_MOST_FRAMES, _MOST_FRAMES) * is_shifted)
+    curves = now_and_then_delayed(curves, _SHARE_DELAYED, generator)
     return curves * (log_uniform(*_SIZES) * clean.abs().mean() / _mean_size(curves))
+
+
+def now_and_then_delayed(curves, share, generator):
+    """Return curves of which a share comes up to three frames earlier or later.
+
+    Parameters
+    ----------
+    curves : tensor of shape (n_curves, n_times)
+    share : float
+    generator : torch.Generator
+        On the device of `curves`.
+
+    Returns
+    -------
+    curves : tensor of shape (n_curves, n_times)
+    """
+    is_delayed = _uniform(0.0, 1.0, curves, generator) < share
+    return _delayed(curves, _uniform(-_MOST_FRAMES, _MOST_FRAMES, curves, generator) * is_delayed)
+
+
+def _uniform(low, high, curves, generator):
+    unit = torch.rand((len(curves), 1), generator=generator, device=curves.device)
+    return low + (high - low) * unit.to(curves.dtype)
 
 
 def _decayed(curves, rate):
@@ -98,6 +118,7 @@ def _mean_size(curves):
 # A fit can do with scatter, and not with the bias of a law that is a guess: half is left in.
 FILTERED = OtherTissue(
     filtered,
+    share=0.65,
     most_curves=65_536,
     of_training=0.2,
     width=96,

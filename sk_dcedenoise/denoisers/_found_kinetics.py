@@ -1,0 +1,77 @@
+"""Other tissue under the input that clean curves share, where they share one.
+
+Nobody has told of a model or an input; both are found in the curves (see `_blind_input`). How far
+other tissue may go beyond that of training is then a guess: the farther, the rarer.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from sk_dcedenoise.denoisers._blind_input import blind_input, model_of
+from sk_dcedenoise.denoisers._kinetic_tissue import KineticTissue, even_rates
+
+# Fewer frames, or fewer curves, do not give it away.
+_FEWEST_FRAMES = 8
+# Curves to find the input from, and to see whether it explains them.
+_MOST_CURVES, _FEWEST_CURVES, _MOST_VALUES, _MOST_TESTED = 64, 16, 4_000_000, 4096
+# What it may leave unexplained, in standard deviations of the quietest noise.
+_MOST_MISSED = 0.1
+# Most leakage or plasma of other tissue, in the largest of training, and how often it is less.
+_FARTHEST, _SHARE_LESS = 10.0, 0.3
+# A largest of training that is less than this, in mean sizes of clean curves, counts as this.
+_LEAST_LARGEST = 0.1
+# Faster decays, per frame, are plasma.
+_FASTEST = 0.5
+# Shares of curves that are weaker altogether, as some are in any case, and that come earlier or
+# later, which the model does not know.
+_SHARE_WEAK, _SHARE_DELAYED = 0.1, 0.1
+
+
+def found_kinetics(clean, noise_sd):
+    """Find them.
+
+    Parameters
+    ----------
+    clean : ndarray of shape (n_curves, n_times)
+        Clean curves.
+    noise_sd : ndarray of shape (n_curves,)
+        The least noise that each of them gets, as a standard deviation.
+
+    Returns
+    -------
+    tissue : KineticTissue or None
+        None where no input explains the curves: they have different delays or inputs, or are not
+        of an extended Tofts model.
+    """
+    seen = np.flatnonzero(clean.any(axis=1) & (noise_sd > 0))
+    n_times = clean.shape[1]
+    n_curves = int(np.clip(_MOST_VALUES / (3 * n_times**2), _FEWEST_CURVES, _MOST_CURVES))
+    if len(seen) < _FEWEST_CURVES or n_times < _FEWEST_FRAMES:
+        return None
+    some, many = (_spread(seen, n) for n in (n_curves, _MOST_TESTED))
+    nodes = blind_input(clean[some].astype(np.float64))
+    model = model_of(nodes, n_times).fit(clean[many])
+    tissue = model.transform(clean[many])
+    missed = (model.inverse_transform(tissue) - clean[many]) / noise_sd[many, None]
+    if not np.sqrt(np.mean(missed**2)) < _MOST_MISSED:
+        return None
+    ktrans, _, vp = np.quantile(tissue, 0.99, axis=0)
+    size, input_size = np.abs(clean[many]).mean(), np.abs(nodes).mean()
+    least = _LEAST_LARGEST * size / input_size
+    anything = {
+        "Ktrans": partial(_beyond, max(ktrans, least / n_times)),
+        "kep": even_rates(0.0, _FASTEST, n_times),
+        "vp": partial(_beyond, max(vp, least)),
+    }
+    return KineticTissue(model, anything, np.inf, _SHARE_WEAK, _SHARE_DELAYED)
+
+
+def _spread(indices, n):
+    return indices[np.linspace(0, len(indices) - 1, min(n, len(indices))).astype(int)]
+
+
+def _beyond(largest, n_curves, rng):
+    """Any values up to the largest of training, and less and less often more."""
+    less, more = rng.random(n_curves), 1 / rng.uniform(1 / _FARTHEST, 1.0, n_curves)
+    return largest * np.where(rng.random(n_curves) < _SHARE_LESS, less, more)
