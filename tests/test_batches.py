@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise.denoisers import _batches
 from sk_dcedenoise.denoisers._batches import (
     CurvePairs,
@@ -12,7 +13,6 @@ from sk_dcedenoise.denoisers._batches import (
     curves_at_a_time,
     widest_layer,
 )
-from sk_dcedenoise.denoisers._noise import NoiseLaw
 
 
 def numbered_pairs(n_curves):

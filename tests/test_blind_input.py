@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_dcedenoise._guard._blind_input import PER_FRAME, blind_input, model_of
 from sk_dcedenoise.aif import aif_georgiou, aif_mcgrath, aif_parker
-from sk_dcedenoise.denoisers._blind_input import PER_FRAME, blind_input, model_of
 from sk_dcedenoise.tofts import extended_tofts, patlak, tofts
 
 PROTOCOLS = {"32 frames": 3.75 * np.arange(32), "60 frames": 2.0 * np.arange(60)}

@@ -5,11 +5,11 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
+from sk_dcedenoise._guard._found_kinetics import found_kinetics
+from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise.aif import aif_parker
 from sk_dcedenoise.datasets import add_noise, make_dce_curves
 from sk_dcedenoise.denoisers import DenoiserVanillaNL, _base
-from sk_dcedenoise.denoisers._found_kinetics import found_kinetics
-from sk_dcedenoise.denoisers._noise import NoiseLaw
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.tofts import extended_tofts, two_compartment_exchange
 

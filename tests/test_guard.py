@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
+from sk_dcedenoise._guard._guard import Guard
+from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise.baselines import LinearMMSEDenoiser
 from sk_dcedenoise.datasets import make_dce_curves
 from sk_dcedenoise.denoisers import DenoiserVanillaNL
-from sk_dcedenoise.denoisers._guard import Guard
-from sk_dcedenoise.denoisers._noise import NoiseLaw
 
 LEVEL = 0.1
 N_TIMES = 32

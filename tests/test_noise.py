@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise._noise import NoiseLaw
 
 N_TIMES = 16
 

@@ -14,9 +14,9 @@ PACKAGE = Path(sk_dcedenoise.__file__).parent
 # A module imports only from floors below its own.
 FLOORS = (
     {"_validation", "_sampling"},
-    {"signal", "aif", "convolution", "tofts", "masking"},
+    {"signal", "aif", "convolution", "tofts", "masking", "_noise"},
     {"fitting", "preprocessing", "metrics"},
-    {"datasets", "baselines"},
+    {"datasets", "baselines", "_guard"},
     {"denoisers"},
     {"semisynthetic"},
     {"search", "plotting", "persistence", "scaleout"},

@@ -9,6 +9,8 @@ from sklearn.metrics import r2_score
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from skorch.dataset import Dataset
 
+from sk_dcedenoise._guard import FILTERED, Guard, KineticGuard, found_kinetics
+from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise._validation import (
     check_finite_curves,
     check_fraction,
@@ -17,12 +19,7 @@ from sk_dcedenoise._validation import (
     check_positive,
 )
 from sk_dcedenoise.denoisers._batches import CurvePairs
-from sk_dcedenoise.denoisers._found_kinetics import found_kinetics
-from sk_dcedenoise.denoisers._guard import Guard
-from sk_dcedenoise.denoisers._kinetic_guard import KineticGuard
 from sk_dcedenoise.denoisers._net import CurveNet
-from sk_dcedenoise.denoisers._noise import NoiseLaw
-from sk_dcedenoise.denoisers._other_tissue import FILTERED
 from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
 
 DTYPES = [np.float64, np.float32]

@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from sk_dcedenoise.denoisers._expected import Expected
-from sk_dcedenoise.denoisers._guard import Guard
-from sk_dcedenoise.denoisers._judge import Judge
+from sk_dcedenoise._guard._expected import Expected
+from sk_dcedenoise._guard._guard import Guard
+from sk_dcedenoise._guard._judge import Judge
+from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise.denoisers._losses import SSDMADLoss
-from sk_dcedenoise.denoisers._noise import NoiseLaw
 from sk_dcedenoise.denoisers._units import UnitMap
 from sk_dcedenoise.semisynthetic import SemiSyntheticLaw
 from sk_dcedenoise.semisynthetic._simulator import Simulator

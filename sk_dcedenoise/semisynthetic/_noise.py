@@ -9,7 +9,7 @@ import numpy as np
 from scipy.linalg import toeplitz
 from scipy.special import polygamma
 
-from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise._noise import NoiseLaw
 
 # Curves whose tangents tell what a fit takes with it.
 _N_TANGENTS = 200

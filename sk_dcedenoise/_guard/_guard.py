@@ -11,11 +11,11 @@ import math
 
 import torch
 
-from sk_dcedenoise.denoisers._both_laws import both_laws
-from sk_dcedenoise.denoisers._directions import directions, smoothness
-from sk_dcedenoise.denoisers._expected import TAILS, Expected, exceeded, share_beyond
-from sk_dcedenoise.denoisers._judge import Judge
-from sk_dcedenoise.denoisers._other_tissue import FILTERED
+from sk_dcedenoise._guard._both_laws import both_laws
+from sk_dcedenoise._guard._directions import directions, smoothness
+from sk_dcedenoise._guard._expected import TAILS, Expected, exceeded, share_beyond
+from sk_dcedenoise._guard._judge import Judge
+from sk_dcedenoise._guard._other_tissue import FILTERED
 
 # With fewer training curves than this having a smoother rest, a rest is no noise.
 _NO_NOISE = 0.001

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from sk_dcedenoise.denoisers._other_tissue import OtherTissue, now_and_then_delayed
+from sk_dcedenoise._guard._other_tissue import OtherTissue, now_and_then_delayed
 from sk_dcedenoise.fitting import ToftsTransformer
 
 # Chance of each parameter to be anything.

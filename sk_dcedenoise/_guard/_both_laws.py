@@ -7,7 +7,7 @@ levels of training, and some beyond.
 import numpy as np
 import torch
 
-from sk_dcedenoise.denoisers._noise import NoiseLaw
+from sk_dcedenoise._noise import NoiseLaw
 
 # Noise levels looked at, relative to the least and the largest of training.
 _BELOW, _ABOVE = 1 / 4, 2.0

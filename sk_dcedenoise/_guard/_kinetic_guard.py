@@ -5,8 +5,8 @@ from functools import partial
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, even_rates
 from sk_dcedenoise._validation import check_fraction, check_positive
-from sk_dcedenoise.denoisers._kinetic_tissue import KineticTissue, even_rates
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.fitting._box import check_box
 

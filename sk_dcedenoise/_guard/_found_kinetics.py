@@ -8,8 +8,8 @@ from functools import partial
 
 import numpy as np
 
-from sk_dcedenoise.denoisers._blind_input import blind_input, model_of
-from sk_dcedenoise.denoisers._kinetic_tissue import KineticTissue, even_rates
+from sk_dcedenoise._guard._blind_input import blind_input, model_of
+from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, even_rates
 
 # Fewer frames, or fewer curves, do not give it away.
 _FEWEST_FRAMES = 8
