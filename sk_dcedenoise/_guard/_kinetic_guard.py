@@ -32,7 +32,8 @@ class KineticGuard(BaseEstimator):
     model : ToftsTransformer
         Times in seconds and input of the training curves, which have to be in mM, and in `bounds`
         the range of all tissue that may be met: the narrower, the more the guard can tell. A
-        `delay` that is a range is a parameter like the others.
+        `delay` that is a range is a parameter like the others; without it the guard looks out for
+        no late bolus.
     share : float, default=0.35
         How likely a curve is, before it is seen, to be of other tissue than the training curves.
         May be set after `fit`, too.
