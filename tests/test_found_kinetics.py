@@ -157,3 +157,15 @@ def test_does_better_outside_of_the_law_than_the_data_and_filters(guards, level)
     finds, filters = (error(guard.transform(X), clean) for guard in guards)
     assert finds < 0.6 * error(X, clean)
     assert finds < filters
+
+
+@pytest.mark.parametrize(("which", "share"), [(0, 0.375), (1, 0.65)], ids=["found", "filters"])
+def test_share_is_that_of_the_tissue_unless_it_is_given(guards, which, share):
+    X = make_dce_curves(200, random_state=1)[0]
+    denoiser = guards[which]
+    own = denoiser.trust(X)
+    given = denoiser.set_params(guard=share).trust(X)
+    safer = denoiser.set_params(guard=0.9).trust(X)
+    denoiser.set_params(guard="auto")
+    assert_array_equal(own, given)
+    assert safer.mean() < own.mean()
