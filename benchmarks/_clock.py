@@ -110,12 +110,14 @@ def few_rounds(n_rounds):
 
 
 def cells(row, task):
-    """Median of wall time, its interval and the quickest tenth, as cells of a table."""
+    """Median of wall time, its interval and the quickest tenth, as cells of a table.
+
+    Empty where it was not measured, or where rounds were too few for an interval.
+    """
     kinds = {"wall": "{:.2f}", "wall_interval": "{0[0]:.2f} to {0[1]:.2f}", "best": "{:.2f}"}
-    return [
-        form.format(row[f"{task}_{kind}"]) if f"{task}_{kind}" in row else ""
-        for kind, form in kinds.items()
-    ]
+    values = [row.get(f"{task}_{kind}", np.nan) for kind in kinds]
+    forms = zip(kinds.values(), values, strict=True)
+    return [form.format(value) if np.isfinite(value).all() else "" for form, value in forms]
 
 
 def ratio(row, key, digits=2):
