@@ -12,7 +12,7 @@ _NEXT, _SHIFTS = 3 / 8, (-3, -2, -1, 0, 1, 2, 3)
 # Sizes below this, relative to the largest, are rounding: their directions are any.
 _ROUNDING = 1e-6
 # With fewer frames, noise cannot be told from signal.
-_FEWEST_FRAMES = 8
+FEWEST_FRAMES = 8
 _MOST_SHIFTED = 1000
 
 
@@ -44,7 +44,7 @@ def directions(clean, noise_law):
         None where there are too few frames.
     """
     n_times = clean.shape[1]
-    if n_times < _FEWEST_FRAMES:
+    if n_times < FEWEST_FRAMES:
         return None
     factor = np.eye(n_times) if noise_law.factor is None else noise_law.factor
     clean = clean.double().cpu().numpy()

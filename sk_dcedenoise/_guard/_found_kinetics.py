@@ -9,10 +9,9 @@ from functools import partial
 import numpy as np
 
 from sk_dcedenoise._guard._blind_input import blind_input, model_of
+from sk_dcedenoise._guard._directions import FEWEST_FRAMES
 from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, even_rates
 
-# Fewer frames, or fewer curves, do not give it away.
-_FEWEST_FRAMES = 8
 # Curves to find the input from, and to see whether it explains them.
 _MOST_CURVES, _FEWEST_CURVES, _MOST_VALUES, _MOST_TESTED = 64, 16, 4_000_000, 4096
 # What it may leave unexplained, in standard deviations of the quietest noise.
@@ -47,7 +46,7 @@ def found_kinetics(clean, noise_sd):
     seen = np.flatnonzero(clean.any(axis=1) & (noise_sd > 0))
     n_times = clean.shape[1]
     n_curves = int(np.clip(_MOST_VALUES / (3 * n_times**2), _FEWEST_CURVES, _MOST_CURVES))
-    if len(seen) < _FEWEST_CURVES or n_times < _FEWEST_FRAMES:
+    if len(seen) < _FEWEST_CURVES or n_times < FEWEST_FRAMES:
         return None
     some, many = (_spread(seen, n) for n in (n_curves, _MOST_TESTED))
     nodes = blind_input(clean[some].astype(np.float64))
