@@ -3,17 +3,20 @@
 import numpy as np
 import torch
 
+from sk_dcedenoise._noise_levels import levels_behind
+
 
 class NoiseLaw:
     """Level, dependence on amplitude, and correlation in time of the noise in training pairs.
 
     A curve with mean absolute value ``a`` gets Gaussian noise of standard deviation
-    ``level * a**exponent``, its frames correlated by ``factor @ factor.T``. Levels are those seen.
+    ``level * a**exponent``, its frames correlated by ``factor @ factor.T``.
 
     Parameters
     ----------
-    levels : ndarray of shape (n_curves,)
-        Noise of each training curve after division by its amplitude to the power `exponent`.
+    levels : ndarray of shape (n_levels,)
+        Equally likely levels of the noise, after division by the amplitude of the curve to the
+        power `exponent`.
     exponent : float
         0 for noise that does not depend on the amplitude, 1 for noise proportional to it.
     factor : ndarray of shape (n_times, n_times) or None
@@ -33,9 +36,13 @@ class NoiseLaw:
         exponent = _exponent(level, amplitude)
         seen = level > 0
         factor = _covariance_factor(noise[seen] / level[seen, None]) if seen.any() else None
+        if factor is not None:
+            # Of independent values a level is told best; its power is that of the noise.
+            white = np.sqrt((np.linalg.solve(factor, noise.T) ** 2).mean(axis=0))
+            level = white * np.linalg.norm(level) / np.linalg.norm(white)
         unit = amplitude**exponent
         relative = np.divide(level, unit, out=np.zeros_like(level), where=unit > 0)
-        return cls(relative, exponent, factor)
+        return cls(levels_behind(relative, noise.shape[1]), exponent, factor)
 
     def draw(self, clean, generator):
         """Return fresh noise for a tensor of clean curves, on the device of both."""

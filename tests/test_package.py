@@ -13,7 +13,7 @@ PACKAGE = Path(sk_dcedenoise.__file__).parent
 
 # A module imports only from floors below its own.
 FLOORS = (
-    {"_validation", "_sampling"},
+    {"_validation", "_sampling", "_noise_levels"},
     {"signal", "aif", "convolution", "tofts", "masking", "_noise"},
     {"fitting", "preprocessing", "metrics"},
     {"datasets", "baselines", "_guard"},

@@ -93,7 +93,7 @@ def study_of(reports):
 @pytest.mark.parametrize(
     ("others", "values", "stopped"),
     [
-        # At the end, one in four may go on; half-way, five in eight.
+        # At the end, 15 % may go on; half-way, 57 %.
         ([[0.0] * 4] * 4, [-1.0] * 4, 4),  # among the first five
         ([[0.0] * 4] * 5, [-1.0] * 4, 0),  # the last of six
         ([[0.0] * 4] * 5, [0.0] * 4, 4),

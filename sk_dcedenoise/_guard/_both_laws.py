@@ -1,7 +1,7 @@
 """The curves that a guard learns from: those of the training law, and those that are not.
 
-Not of the training law is other tissue and, rarely, what is no tissue at all. Noise has all
-levels of training, and some beyond.
+Not of the training law is other tissue and, rarely, what is no tissue at all. Noise has mostly the
+levels of training, else any between them and some beyond.
 """
 
 import numpy as np
@@ -9,8 +9,9 @@ import torch
 
 from sk_dcedenoise._noise import NoiseLaw
 
-# Noise levels looked at, relative to the least and the largest of training.
-_BELOW, _ABOVE = 1 / 4, 2.0
+# Share of noise levels that are any, and the least and the largest, relative to those of training.
+_SHARE_ANY, _BELOW, _ABOVE = 1 / 4, 1 / 4, 2.0
+_N_LEVELS = 1024
 # Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
 _SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
 
@@ -52,10 +53,13 @@ def both_laws(clean, noise_law, view, n_curves, generator, tissue):
 
 
 def _spread(noise_law):
-    """The law of the noise with all levels in its range, and some beyond, alike."""
+    """The law of the noise, with any level in its range, and some beyond, in a share of curves."""
     levels = noise_law.levels[noise_law.levels > 0]
     low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
-    return NoiseLaw(np.exp(np.linspace(low, high, 256)), noise_law.exponent, noise_law.factor)
+    n_any = int(_SHARE_ANY * _N_LEVELS)
+    trained = np.quantile(levels, np.linspace(0, 1, _N_LEVELS - n_any), method="nearest")
+    levels = np.r_[trained, np.exp(np.linspace(low, high, n_any))]
+    return NoiseLaw(levels, noise_law.exponent, noise_law.factor)
 
 
 def _some_of(clean, n_curves, generator):

@@ -60,7 +60,7 @@ class DenoiserVanillaNL(BaseDenoiser):
         What the network takes out of a curve is weighed by the probability, told by a small network
         that has seen both, that the curve is of the training law; the rest is the data, with
         the noise outside the space of curves taken out. More is safer, less keeps more of the
-        network; None hands out the network's output as it is. "auto" is 0.375 where one input is
+        network; None hands out the network's output as it is. "auto" is 0.35 where one input is
         found to explain the clean curves by the extended Tofts model, so that other tissue is
         known, and else 0.65. A :class:`KineticGuard` is told a model and bounds. May be set after
         `fit`, too.
@@ -74,7 +74,7 @@ class DenoiserVanillaNL(BaseDenoiser):
         Curves per optimiser step.
     max_epochs : int, default=None
         Passes over the training curves; None takes as many as `max_steps` steps need.
-    max_steps : int, default=12000
+    max_steps : int, default=30000
         Optimiser steps, where `max_epochs` is None.
     max_seconds : float, default=None
         Wall time after which training ends, the learning rate having come down by then; the result
@@ -174,7 +174,7 @@ class DenoiserVanillaNL(BaseDenoiser):
         lr=3e-3,
         batch_size=32,
         max_epochs=None,
-        max_steps=12_000,
+        max_steps=30_000,
         max_seconds=None,
         gradient_clip=None,
         validation_fraction=0.1,

@@ -19,7 +19,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
     ----------
     n_steps : int
         Reports of a training.
-    share : float, default=0.25
+    share : float, default=0.15
         Share of the trials that may go on to a second training.
     n_startup_trials : int, default=5
         So many go on in any case.
@@ -31,7 +31,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
     same parameters with this pruner and without any.
     """
 
-    def __init__(self, n_steps, share=0.25, n_startup_trials=5):
+    def __init__(self, n_steps, share=0.15, n_startup_trials=5):
         self.n_steps, self.share = n_steps, share
         self.n_startup_trials = n_startup_trials
 
