@@ -110,7 +110,7 @@ def test_stops_a_network_that_flattens_what_it_never_saw(gaussian, offset):
 def test_hands_out_curves_as_they_came_where_the_rest_is_no_noise(gaussian):
     guard, infer, _ = gaussian
     _, noisy = fresh(500, 4)
-    bump = 3.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
+    bump = 4.0 * torch.exp(-0.5 * ((torch.arange(N_TIMES) - 20) / 2.0) ** 2)
     guarded, trust, score = guard(noisy + bump, infer(noisy + bump), 0.1)
     assert trust.max() < 1e-3
     assert score.max() < 1e-3

@@ -17,8 +17,10 @@ from sk_dcedenoise._guard._expected import TAILS, Expected, exceeded, share_beyo
 from sk_dcedenoise._guard._judge import Judge
 from sk_dcedenoise._guard._other_tissue import FILTERED
 
-# With fewer training curves than this having a smoother rest, a rest is no noise.
-_NO_NOISE = 0.001
+# With fewer training curves than this having a smoother rest, a rest is no noise. A curve that is
+# handed out as it came keeps an error of four times the network's: that may happen by chance to
+# hardly any.
+_NO_NOISE = 0.0001
 _TINY = 1e-30
 
 

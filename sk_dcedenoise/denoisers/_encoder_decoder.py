@@ -141,7 +141,7 @@ class DenoiserEncoderDecoder(BaseDenoiser):
         Curves per optimiser step.
     max_epochs : int, default=None
         Passes over the training curves; None takes as many as `max_steps` steps need.
-    max_steps : int, default=3000
+    max_steps : int, default=4500
         Optimiser steps, where `max_epochs` is None.
     max_seconds : float, default=None
         Wall time after which training ends, the learning rate having come down by then; the result
@@ -248,7 +248,7 @@ class DenoiserEncoderDecoder(BaseDenoiser):
         lr=1e-3,
         batch_size=32,
         max_epochs=None,
-        max_steps=3_000,
+        max_steps=4_500,
         max_seconds=None,
         gradient_clip=None,
         validation_fraction=0.1,
