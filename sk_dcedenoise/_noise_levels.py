@@ -11,6 +11,8 @@ _N_LEVELS = 1024
 _CLASS, _MOST_CLASSES = 0.01, 1024
 # Few enough for levels without gaps to stay so, and enough for single ones to stand out.
 _ROUNDS = 300
+# Beyond this, a square is as unlikely as can be.
+_FAR = 600.0
 
 
 def levels_behind(seen, n_frames):
@@ -40,12 +42,13 @@ def levels_behind(seen, n_frames):
     n_zeros = round(_N_LEVELS * (1 - len(noisy) / len(seen)))
     if len(noisy) == 0:
         return np.zeros(_N_LEVELS)
-    at, counts = _classes(np.log(noisy))
-    difference = at[:, None] - at
-    likelihood = np.exp(n_frames * (difference - (np.exp(2 * difference) - 1) / 2))
+    at, shares = _classes(np.log(noisy))
+    held = shares > 0
+    above = at[held, None] - at
+    likelihood = np.exp(n_frames * (above - np.expm1(np.minimum(2 * above, _FAR)) / 2))
     weights = np.full(len(at), 1 / len(at))
     for _ in range(_ROUNDS):
-        weights *= likelihood.T @ (counts / (likelihood @ weights))
+        weights *= likelihood.T @ (shares[held] / (likelihood @ weights))
     middles = (np.arange(_N_LEVELS - n_zeros) + 0.5) / max(1, _N_LEVELS - n_zeros)
     chosen = np.searchsorted(np.cumsum(weights), middles * weights.sum())
     return np.r_[np.zeros(n_zeros), np.exp(at[chosen])]

@@ -57,6 +57,12 @@ def test_follow_the_unit(unit, n_curves):
     assert_allclose(levels_behind(unit * seen, N_FRAMES), unit * found, rtol=0.02)
 
 
+def test_levels_may_be_far_apart(rng):
+    levels = np.resize([1e-300, 1e-17, 0.1], 300)
+    found = levels_behind(seen_of(levels, rng), N_FRAMES)
+    assert_allclose([np.mean(found > 1e-3), np.mean(found < 1e-200)], 1 / 3, atol=0.01)
+
+
 def test_zeros_keep_their_share(rng):
     seen = seen_of(np.full(400, 0.1), rng)
     seen[::4] = 0.0
