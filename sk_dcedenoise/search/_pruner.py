@@ -9,12 +9,11 @@ from optuna.trial import TrialState
 class NarrowingPruner(optuna.pruners.BasePruner):
     """Stop a trial that is not among the best of all, of whom fewer and fewer may go on.
 
-    The share that may go on falls from all at the start of a trial's first training to `share` at
-    its end, with the square root of the way: early on only what is hopeless is stopped, since a
-    high learning rate looks worse than it ends. Afterwards nothing is stopped any more. Trials that
-    were stopped before count as worse: Optuna's percentile pruner compares with those alone that
-    were scored, which are the better ones, and ever more so, until it stops what would have become
-    the best.
+    The share that may go on falls steadily, from all at the start of a trial's first training to
+    `share` at its end: early on only what is hopeless is stopped, since a high learning rate looks
+    worse than it ends. Afterwards nothing is stopped any more. Trials that were stopped before
+    count as worse: Optuna's percentile pruner compares with those alone that were scored, which are
+    the better ones, and ever more so, until it stops what would have become the best.
 
     Parameters
     ----------
@@ -51,7 +50,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
             return False
         if math.isnan(value):
             return True
-        may_go_on = 1 - (1 - self.share) * math.sqrt((step + 1) / self.n_steps)
+        may_go_on = 1 - (1 - self.share) * (step + 1) / self.n_steps
         return sum(other > value for other in others) >= may_go_on * (len(others) + 1)
 
 
