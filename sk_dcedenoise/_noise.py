@@ -29,8 +29,11 @@ class NoiseLaw:
         self.factor = factor
 
     @classmethod
-    def learn(cls, noise, clean):
-        """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times)."""
+    def learn(cls, noise, clean, freedom=None):
+        """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times).
+
+        So many values of a curve's noise are independent; None means all.
+        """
         amplitude = np.abs(clean).mean(axis=1)
         level = np.sqrt((noise**2).mean(axis=1))
         exponent = _exponent(level, amplitude)
@@ -42,7 +45,7 @@ class NoiseLaw:
             level = white * np.linalg.norm(level) / np.linalg.norm(white)
         unit = amplitude**exponent
         relative = np.divide(level, unit, out=np.zeros_like(level), where=unit > 0)
-        return cls(levels_behind(relative, noise.shape[1]), exponent, factor)
+        return cls(levels_behind(relative, freedom or noise.shape[1]), exponent, factor)
 
     def draw(self, clean, generator):
         """Return fresh noise for a tensor of clean curves, on the device of both."""

@@ -7,7 +7,6 @@ Frames before the bolus are among the residuals, and there the fit takes nothing
 
 import numpy as np
 from scipy.linalg import toeplitz
-from scipy.special import polygamma
 
 from sk_dcedenoise._noise import NoiseLaw
 
@@ -49,10 +48,9 @@ def learn_noise(X, params, simulate, rng):
     freedom = max(n_times - len(params), 1)
     kept = _what_a_fit_leaves(_some(params, rng), simulate)
     residuals = _without_misfit(residuals, kept, rng)
-    law = NoiseLaw.learn(np.sqrt(n_times / freedom) * residuals, fitted)
-    levels = _without_scatter(law.levels, freedom)
+    law = NoiseLaw.learn(np.sqrt(n_times / freedom) * residuals, fitted, freedom)
     factor, share = _factor(residuals, kept, freedom)
-    return NoiseLaw(levels / np.sqrt(share), law.exponent, factor)
+    return NoiseLaw(law.levels / np.sqrt(share), law.exponent, factor)
 
 
 def _some(params, rng):
@@ -76,20 +74,6 @@ def _without_misfit(residuals, kept, rng):
     fresh = rng.standard_normal((len(residuals), bad.sum()))
     residuals[:, bad] = level[:, None] * np.sqrt(share[bad]) * fresh
     return residuals
-
-
-def _without_scatter(levels, freedom):
-    """Levels less the scatter that so few frames give them."""
-    known = levels > 0
-    if known.sum() < 20:
-        return levels
-    logs = np.log(levels[known])
-    scatter = polygamma(1, freedom / 2) / 4
-    spread = logs.var()
-    shrink = np.sqrt(max(1 - scatter / spread, 0.0)) if spread > 0 else 1.0
-    levels = levels.copy()
-    levels[known] = np.exp(logs.mean() + shrink * (logs - logs.mean()))
-    return levels
 
 
 def _factor(residuals, kept, freedom):
