@@ -32,7 +32,7 @@ class NoiseLaw:
     def learn(cls, noise, clean, freedom=None):
         """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times).
 
-        So many values of a curve's noise are independent; None means all.
+        `freedom` is how many values of a curve's noise are independent; None means all.
         """
         amplitude = np.abs(clean).mean(axis=1)
         level = np.sqrt((noise**2).mean(axis=1))

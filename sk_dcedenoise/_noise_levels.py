@@ -15,7 +15,7 @@ _ROUNDS = 300
 _FAR = 600.0
 
 
-def levels_behind(seen, n_frames):
+def levels_behind(seen, freedom):
     """Find the levels whose curves give such estimates.
 
     Their distribution is the likeliest one, without any assumption on its form; the algorithm is
@@ -25,8 +25,8 @@ def levels_behind(seen, n_frames):
     ----------
     seen : ndarray of shape (n_curves,)
         Root mean squares of the white Gaussian noise of each curve; zeros stay zeros.
-    n_frames : int
-        Of a curve.
+    freedom : int
+        Independent values in the noise of a curve: its frames, if nothing was fitted to them.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def levels_behind(seen, n_frames):
     at, shares = _classes(np.log(noisy))
     held = shares > 0
     above = at[held, None] - at
-    likelihood = np.exp(n_frames * (above - np.expm1(np.minimum(2 * above, _FAR)) / 2))
+    likelihood = np.exp(freedom * (above - np.expm1(np.minimum(2 * above, _FAR)) / 2))
     weights = np.full(len(at), 1 / len(at))
     for _ in range(_ROUNDS):
         weights *= likelihood.T @ (shares[held] / (likelihood @ weights))

@@ -1,5 +1,7 @@
 """The guard: what it lets through, what it stops, and what it says of a curve."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -244,14 +246,16 @@ def test_a_larger_share_trusts_less(fitted, pairs):
     assert (np.diff(trust, axis=0) <= 0).all()
 
 
-def test_scores_tell_inside_from_outside(fitted):
+def test_scores_tell_inside_from_outside(fitted, pairs):
+    # The guard of so short a training has seen too few curves to tell two in a thousand.
+    fitted = copy.deepcopy(fitted).fit_guard(pairs[1], n_curves=16_384)
     X, _ = make_dce_curves(500, noise_levels=(0.1,), random_state=1)
     inside, outside = fitted.score_samples(X), fitted.score_samples(X[:, ::-1])
     assert inside.shape == (500,)
     assert ((inside >= 0) & (inside <= 1)).all()
     assert np.median(inside) > 0.2
     # Few enough of training are as far for such a curve to be of neither law.
-    assert np.quantile(outside, 0.9) < fitted.guard_.not_of_law == 0.002
+    assert np.quantile(outside, 0.95) < fitted.guard_.not_of_law == 0.002
     assert np.quantile(fitted.trust(X[:, ::-1]), 0.95) < 0.5
     assert np.median(fitted.trust(X)) > 0.5
     assert fitted.fell_back(X[:, ::-1]).mean() > 0.95
