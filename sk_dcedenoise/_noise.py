@@ -29,23 +29,30 @@ class NoiseLaw:
         self.factor = factor
 
     @classmethod
-    def learn(cls, noise, clean, freedom=None):
-        """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times).
+    def learn(cls, noise, clean):
+        """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times)."""
+        level = np.sqrt((noise**2).mean(axis=1))
+        seen = level > 0
+        factor = _covariance_factor(noise[seen] / level[seen, None]) if seen.any() else None
+        return cls.of_covariance(noise, clean, factor, freedom=noise.shape[1])
 
-        `freedom` is how many values of a curve's noise are independent; None means all.
+    @classmethod
+    def of_covariance(cls, noise, clean, factor, freedom):
+        """Estimate levels and exponent where the covariance at level one is known.
+
+        `freedom` is how many values of a curve's noise are independent: its frames, if nothing was
+        fitted to them.
         """
         amplitude = np.abs(clean).mean(axis=1)
         level = np.sqrt((noise**2).mean(axis=1))
         exponent = _exponent(level, amplitude)
-        seen = level > 0
-        factor = _covariance_factor(noise[seen] / level[seen, None]) if seen.any() else None
         if factor is not None:
             # Of independent values a level is told best; its power is that of the noise.
             white = np.sqrt((np.linalg.solve(factor, noise.T) ** 2).mean(axis=0))
             level = white * np.linalg.norm(level) / np.linalg.norm(white)
         unit = amplitude**exponent
         relative = np.divide(level, unit, out=np.zeros_like(level), where=unit > 0)
-        return cls(levels_behind(relative, freedom or noise.shape[1]), exponent, factor)
+        return cls(levels_behind(relative, freedom), exponent, factor)
 
     def draw(self, clean, generator):
         """Return fresh noise for a tensor of clean curves, on the device of both."""

@@ -215,6 +215,10 @@ def test_noise_is_learned_without_the_truth(kind, exponent):
     np.testing.assert_allclose(profile[4:], expected[4:], rtol=0.15, atol=0.05)
     neighbours = np.mean(np.diagonal(np.corrcoef(drawn.T), 1))
     assert neighbours == pytest.approx(0.5 if kind == "correlated" else 0.0, abs=0.05)
+    # All curves have noise of one level, and scattered estimates of it are known for such.
+    if exponent == 0:
+        most = np.quantile(law.noise.levels, [0.05, 0.95]) / noise.std()
+        assert np.abs(most - 1).max() < 0.1
 
 
 def test_frames_that_the_model_cannot_say_are_no_noise():

@@ -48,9 +48,9 @@ def learn_noise(X, params, simulate, rng):
     freedom = max(n_times - len(params), 1)
     kept = _what_a_fit_leaves(_some(params, rng), simulate)
     residuals = _without_misfit(residuals, kept, rng)
-    law = NoiseLaw.learn(np.sqrt(n_times / freedom) * residuals, fitted, freedom)
     factor, share = _factor(residuals, kept, freedom)
-    return NoiseLaw(law.levels / np.sqrt(share), law.exponent, factor)
+    noise = np.sqrt(n_times / (freedom * share)) * residuals
+    return NoiseLaw.of_covariance(noise, fitted, factor, freedom)
 
 
 def _some(params, rng):
