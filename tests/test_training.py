@@ -109,11 +109,13 @@ def test_whichever_budget_ends_first_counts():
 # ---- best weights -------------------------------------------------------------------------------
 
 
-def run_epochs(callback, losses):
+def run_epochs(callback, losses, n_epochs=10):
     """Feed validation losses to the callback; the weight of the network is the epoch's number."""
-    net = SimpleNamespace(history=History(), module_=torch.nn.Linear(1, 1))
+    budget = Budget(n_epochs, seconds=None)
+    net = SimpleNamespace(history=History(), module_=torch.nn.Linear(1, 1), budget_=budget)
     callback.on_train_begin(net)
     for epoch, loss in enumerate(losses):
+        budget.steps_done += 1
         net.history.new_epoch()
         net.history.record("valid_loss", loss)
         torch.nn.init.constant_(net.module_.weight, epoch)
@@ -127,6 +129,19 @@ def run_epochs(callback, losses):
 
 def test_weights_of_the_best_epoch_are_put_back():
     assert run_epochs(BestWeights(), [5.0, 3.0, 1.0, 2.0, 1.5]) == (4, 2)
+
+
+def test_a_lucky_epoch_is_not_the_best():
+    losses = np.r_[np.full(20, 5.0), 1.0, np.full(19, 5.0), np.full(60, 2.0)]
+    assert run_epochs(BestWeights(), losses, n_epochs=100) == (99, 44)  # the first five of 2.0
+    assert run_epochs(BestWeights(window=0.0), losses, n_epochs=100) == (99, 20)
+    # Twenty epochs are a twentieth each, and stand for themselves.
+    assert run_epochs(BestWeights(), losses[10:30], n_epochs=20) == (19, 10)
+
+
+def test_overfitting_is_still_seen():
+    losses = np.r_[np.linspace(5, 1, 40), np.linspace(1, 3, 60)]
+    assert abs(run_epochs(BestWeights(), losses, n_epochs=100)[1] - 41) <= 2
 
 
 def test_stops_after_patience_epochs_without_improvement():
@@ -145,7 +160,7 @@ def test_tolerance_is_relative(unit):
 
 def test_slow_but_steady_improvement_counts_once_it_adds_up():
     losses = 0.996 ** np.arange(30)
-    assert run_epochs(BestWeights(patience=4, tol=0.01), losses) == (29, 29)
+    assert run_epochs(BestWeights(patience=4, tol=0.01), losses, n_epochs=30) == (29, 29)
 
 
 def test_without_validation_the_last_weights_stay(pairs):
@@ -167,6 +182,7 @@ def test_fitted_weights_are_those_of_the_least_validation_loss(pairs):
     net = tiny(lr=0.3, max_epochs=12, batch_size=16, callbacks=[Weights(seen)]).fit(*pairs)
     best = int(np.argmin(net.history[:, "valid_loss"]))
     assert best < 11
+    assert np.flatnonzero(net.history[:, "valid_loss_best"])[-1] == best
     assert torch.equal(net.module_.layers[0].weight, seen[best])
 
 

@@ -3,6 +3,7 @@
 import copy
 import math
 import time
+from collections import deque
 
 import torch
 from skorch.callbacks import Callback, PrintLog
@@ -68,6 +69,13 @@ class LearningRateSchedule(Callback):
 class BestWeights(Callback):
     """Keep the weights of the epoch with the least validation loss; stop when it stays away.
 
+    The loss is averaged over the epochs of the last twentieth of the budget. Of thousands of epochs
+    at a high learning rate, one is always lucky with the few validation curves, and looks better
+    than the weights that have settled in the end, which are better by several per cent. An epoch
+    that takes a twentieth of the budget itself stands alone.
+
+    Epochs whose weights are kept are marked in the history: ``valid_loss_best``, skorch's name.
+
     Parameters
     ----------
     patience : int or None, default=None
@@ -75,29 +83,42 @@ class BestWeights(Callback):
     tol : float, default=1e-4
         Least *relative* improvement that counts. A loss has the size of the squared curves, so an
         absolute threshold would mean something else for every unit.
+    window : float, default=0.05
+        Share of the budget over which the loss is averaged.
     """
 
-    def __init__(self, patience=None, tol=1e-4):
+    def __init__(self, patience=None, tol=1e-4, window=0.05):
         self.patience = patience
         self.tol = tol
+        self.window = window
 
     def on_train_begin(self, net, **kwargs):
         self.best_loss_, self.weights_ = math.inf, None
         self.milestone_, self.misses_ = math.inf, 0
+        self.recent_ = deque()
 
     def on_epoch_end(self, net, dataset_valid=None, **kwargs):
         if dataset_valid is None:
             return
-        loss = net.history[-1, "valid_loss"]
-        if loss < self.best_loss_:
+        loss = self._recent_loss(net)
+        is_best = loss < self.best_loss_
+        if is_best:
             self.best_loss_ = loss
             self.weights_ = copy.deepcopy(net.module_.state_dict())
+        net.history.record("valid_loss_best", is_best)
         if loss < self.milestone_ * (1 - self.tol):
             self.milestone_, self.misses_ = loss, 0
         else:
             self.misses_ += 1
         if self.patience is not None and self.misses_ >= self.patience:
             raise KeyboardInterrupt  # skorch's word for "stop here"
+
+    def _recent_loss(self, net):
+        now = net.budget_.progress
+        self.recent_.append((now, net.history[-1, "valid_loss"]))
+        while self.recent_[0][0] <= now - self.window + 1e-9 and len(self.recent_) > 1:
+            self.recent_.popleft()
+        return math.fsum(loss for _, loss in self.recent_) / len(self.recent_)
 
     def on_train_end(self, net, **kwargs):
         if self.weights_ is not None:

@@ -15,11 +15,14 @@ class TrainingHistoryDisplay:
         Loss on the training curves.
     valid_loss : array-like of shape (n_epochs,), default=None
         Loss on the validation curves, where some were held back; NaN in epochs without.
+    best_epoch : int, default=None
+        Epoch, counted from 1, whose weights were kept; None means that of the least validation
+        loss, if there is any.
 
     Attributes
     ----------
     best_epoch : int or None
-        Epoch, counted from 1, with the least validation loss.
+        As given or found.
     figure_ : matplotlib Figure
         The figure drawn in; only after :meth:`plot`.
     axes_ : ndarray of shape (1,) of matplotlib Axes
@@ -37,14 +40,14 @@ class TrainingHistoryDisplay:
     2
     """
 
-    def __init__(self, train_loss, valid_loss=None):
+    def __init__(self, train_loss, valid_loss=None, best_epoch=None):
         self.train_loss = np.asarray(train_loss, dtype=np.float64)
         if self.train_loss.ndim != 1 or not self.train_loss.size:
             raise ValueError(
                 f"train_loss has shape {self.train_loss.shape}, but expected (n_epochs,) with at "
                 "least one epoch."
             )
-        self.valid_loss, self.best_epoch = None, None
+        self.valid_loss, self.best_epoch = None, best_epoch
         if valid_loss is not None:
             self.valid_loss = np.asarray(valid_loss, dtype=np.float64)
             if self.valid_loss.shape != self.train_loss.shape:
@@ -52,7 +55,7 @@ class TrainingHistoryDisplay:
                     f"valid_loss has shape {self.valid_loss.shape}, but expected "
                     f"{self.train_loss.shape}, that of train_loss: give one loss for each epoch."
                 )
-            if np.isfinite(self.valid_loss).any():
+            if best_epoch is None and np.isfinite(self.valid_loss).any():
                 self.best_epoch = int(np.nanargmin(self.valid_loss)) + 1
 
     @classmethod
@@ -75,10 +78,16 @@ class TrainingHistoryDisplay:
             [epoch.get(key, np.nan) for epoch in estimator.history]
             for key in ("train_loss", "valid_loss")
         )
-        return cls.from_predictions(train, valid if np.isfinite(valid).any() else None, ax=ax)
+        kept = np.flatnonzero([epoch.get("valid_loss_best", False) for epoch in estimator.history])
+        return cls.from_predictions(
+            train,
+            valid if np.isfinite(valid).any() else None,
+            best_epoch=int(kept[-1]) + 1 if kept.size else None,
+            ax=ax,
+        )
 
     @classmethod
-    def from_predictions(cls, train_loss, valid_loss=None, *, ax=None):
+    def from_predictions(cls, train_loss, valid_loss=None, *, best_epoch=None, ax=None):
         """Draw losses at hand.
 
         Parameters
@@ -87,6 +96,8 @@ class TrainingHistoryDisplay:
             Loss on the training curves.
         valid_loss : array-like of shape (n_epochs,), default=None
             Loss on the validation curves.
+        best_epoch : int, default=None
+            Epoch whose weights were kept.
         ax : matplotlib Axes, default=None
             As :meth:`plot` takes it.
 
@@ -94,7 +105,7 @@ class TrainingHistoryDisplay:
         -------
         display : TrainingHistoryDisplay
         """
-        return cls(train_loss, valid_loss).plot(ax=ax)
+        return cls(train_loss, valid_loss, best_epoch).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw both losses.
