@@ -93,15 +93,16 @@ def study_of(reports):
 @pytest.mark.parametrize(
     ("others", "values", "stopped"),
     [
-        # At the end, one in four may go on; half-way, five in eight.
+        # After a quarter, three in five may go on; half-way, .43; at the end, one in five.
         ([[0.0] * 4] * 4, [-1.0] * 4, 4),  # among the first five
         ([[0.0] * 4] * 5, [-1.0] * 4, 0),  # the last of six
         ([[0.0] * 4] * 5, [0.0] * 4, 4),
         ([[1.0] * 4] + [[0.0] * 4] * 6, [0.5] * 4, 4),  # second of eight
         ([[1.0] * 4] * 2 + [[0.0] * 4] * 5, [0.5] * 4, 3),  # third of eight
-        ([[1.0] * 4] * 6 + [[0.0] * 4], [0.5] * 4, 1),  # seventh of eight
+        ([[1.0] * 4] * 4 + [[0.0] * 4] * 3, [0.5] * 4, 1),  # fifth of eight
+        ([[1.0] * 4] * 5 + [[0.0] * 4] * 2, [0.5] * 4, 0),  # sixth of eight
         # Stopped ones are worse, whatever they were.
-        ([[1.0] * 2] * 4 + [[0.0] * 4] * 3, [0.0, 0.0, 0.5, 0.5], 4),
+        ([[1.0] * 2] * 3 + [[0.0] * 4] * 4, [0.0, 0.0, 0.5, 0.5], 4),
         ([[0.0] * 4] * 5, [0.0, np.nan, 0.0, 0.0], 1),
     ],
 )

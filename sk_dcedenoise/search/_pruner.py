@@ -9,17 +9,18 @@ from optuna.trial import TrialState
 class NarrowingPruner(optuna.pruners.BasePruner):
     """Stop a trial that is not among the best of all, of whom fewer and fewer may go on.
 
-    The share that may go on falls steadily, from all at the start of a trial's first training to
-    `share` at its end: early on only what is hopeless is stopped, since a high learning rate looks
-    worse than it ends. Afterwards nothing is stopped any more. Trials that were stopped before
-    count as worse: Optuna's percentile pruner compares with those alone that were scored, which are
-    the better ones, and ever more so, until it stops what would have become the best.
+    The share that may go on falls from all at the start of a trial's first training to `share` at
+    its end, as the square root of the time: most of what is hopeless shows early, while a high
+    learning rate looks worse than it ends, and the good part late. Afterwards nothing is stopped.
+    Trials that were stopped before count as worse: Optuna's percentile pruner compares with those
+    alone that were scored, which are the better ones, and ever more so, until it stops what would
+    have become the best.
 
     Parameters
     ----------
     n_steps : int
         Reports of a training.
-    share : float, default=0.25
+    share : float, default=0.2
         Share of the trials that may go on to a second training.
     n_startup_trials : int, default=5
         So many go on in any case.
@@ -31,7 +32,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
     same parameters with this pruner and without any.
     """
 
-    def __init__(self, n_steps, share=0.25, n_startup_trials=5):
+    def __init__(self, n_steps, share=0.2, n_startup_trials=5):
         self.n_steps, self.share = n_steps, share
         self.n_startup_trials = n_startup_trials
 
@@ -50,7 +51,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
             return False
         if math.isnan(value):
             return True
-        may_go_on = 1 - (1 - self.share) * (step + 1) / self.n_steps
+        may_go_on = 1 - (1 - self.share) * math.sqrt((step + 1) / self.n_steps)
         return sum(other > value for other in others) >= may_go_on * (len(others) + 1)
 
 

@@ -104,8 +104,8 @@ def tune(
     study_name : str, default=None
         Name within the storage; None means the names of the estimator's classes.
     pruner : optuna.pruners.BasePruner, default=None
-        None stops trials during their first training, so that in its middle the best five in
-        eight go on, and at its end the best quarter; ``optuna.pruners.NopPruner()`` stops nothing.
+        None stops trials during their first training, so that after a quarter of it the best three
+        in five go on, and at its end the best fifth; ``optuna.pruners.NopPruner()`` stops nothing.
     sampler : optuna.samplers.BaseSampler, default=None
         None means Optuna's tree-structured Parzen estimator, seeded with `random_state` and the
         number of the trial.
