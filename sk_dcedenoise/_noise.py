@@ -31,10 +31,7 @@ class NoiseLaw:
     @classmethod
     def learn(cls, noise, clean):
         """Estimate the law from ``noise = noisy - clean``, both of shape (n_curves, n_times)."""
-        level = np.sqrt((noise**2).mean(axis=1))
-        seen = level > 0
-        factor = _covariance_factor(noise[seen] / level[seen, None]) if seen.any() else None
-        return cls.of_covariance(noise, clean, factor, freedom=noise.shape[1])
+        return cls.of_covariance(noise, clean, _covariance_factor(noise), freedom=noise.shape[1])
 
     @classmethod
     def of_covariance(cls, noise, clean, factor, freedom):
@@ -100,8 +97,11 @@ def _exponent(level, amplitude):
     return float(np.clip(slope, 0.0, 1.0))
 
 
-def _covariance_factor(unit_noise):
-    """Cholesky factor of the noise covariance, or None where it cannot be told from white."""
+def _covariance_factor(noise):
+    """Cholesky factor of the covariance at level one, or None where it looks white."""
+    level = np.sqrt((noise**2).mean(axis=1))
+    seen = level > 0
+    unit_noise = noise[seen] / level[seen, None]
     n_curves, n_times = unit_noise.shape
     if n_curves < 10 * n_times:
         return None

@@ -124,6 +124,7 @@ class BestWeights(Callback):
         if self.weights_ is not None:
             net.module_.load_state_dict(self.weights_)
         self.weights_ = None
+        self.recent_.clear()
 
 
 class SettledNorm(Callback):
