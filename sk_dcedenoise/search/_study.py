@@ -1,11 +1,13 @@
 """The study that all processes and all resumed runs of one search share."""
 
 import json
+from numbers import Real
 
 import joblib
 import numpy as np
 import optuna
-from optuna.distributions import distribution_to_json
+from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
+from optuna.trial import TrialState
 from sklearn.pipeline import Pipeline
 
 from sk_dcedenoise.search._journal import open_storage
@@ -96,15 +98,39 @@ class TPEByTrial(optuna.samplers.TPESampler):
     ----------
     seed : int
         The seed.
+    first : dict of str to object, default=()
+        Parameters of the first trial, or of the next one should it fail. One that its range does
+        not hold is drawn.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed, first=()):
         super().__init__()
-        self.seed = seed
+        self.seed, self.first = seed, dict(first)
 
     def before_trial(self, study, trial):
         super().__init__(seed=_mixed(self.seed, trial.number))
         super().before_trial(study, trial)
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        value = self.first.get(param_name)
+        if _holds(param_distribution, value) and _is_first(study, trial):
+            return value
+        return super().sample_independent(study, trial, param_name, param_distribution)
+
+
+def _is_first(study, trial):
+    # Not by a queue of the study: two processes that begin it at once would both fill it.
+    earlier = study.get_trials(deepcopy=False)[: trial.number]
+    return all(other.state == TrialState.FAIL for other in earlier)
+
+
+def _holds(distribution, value):
+    if isinstance(distribution, CategoricalDistribution):
+        return any(isinstance(c, type(value)) and c == value for c in distribution.choices)
+    if not isinstance(value, Real) or not distribution.low <= value <= distribution.high:
+        return False
+    is_whole = isinstance(distribution, IntDistribution)
+    return not is_whole or (value - distribution.low) % distribution.step == 0
 
 
 def _mixed(seed, number):

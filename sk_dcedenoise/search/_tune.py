@@ -108,7 +108,8 @@ def tune(
         in five go on, and at its end the best fifth; ``optuna.pruners.NopPruner()`` stops nothing.
     sampler : optuna.samplers.BaseSampler, default=None
         None means Optuna's tree-structured Parzen estimator, seeded with `random_state` and the
-        number of the trial.
+        number of the trial, whose first trial has the estimator's own parameters, as far as the
+        ranges hold them.
     random_state : int, RandomState instance or None, default=None
         Seed of the default sampler. Seed the training by the estimator's own `random_state`.
     refit : bool, default=True
@@ -170,7 +171,9 @@ def tune(
         storage=storage,
         study_name=study_name,
         pruner=NarrowingPruner(MARKS) if pruner is None else pruner,
-        sampler=TPEByTrial(_seed(random_state)) if sampler is None else sampler,
+        sampler=TPEByTrial(_seed(random_state), estimator.get_params())
+        if sampler is None
+        else sampler,
         particulars=describe(estimator, space, data=(X, y), splits=splits, scoring=scoring),
     )
 
