@@ -117,7 +117,7 @@ def test_widest_layer_counts_what_goes_in_comes_out_and_the_gates(module, width)
 
 
 @pytest.mark.parametrize(
-    ("width", "curves"), [(1, 8192), (3072, 1024), (3073, 960), (4096, 768), (10**6, 64)]
+    ("width", "curves"), [(1, 8192), (4096, 1024), (4097, 960), (6144, 640), (10**6, 64)]
 )
 def test_as_many_curves_at_a_time_as_the_cache_holds(width, curves):
     assert curves_at_a_time(width, torch.device("cpu")) == curves

@@ -249,6 +249,8 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             if guard is not None:
                 denoised, _, _ = guard(curves, denoised, self._share())
             np.multiply(denoised.cpu().numpy(), self.scale_, out=out[rows])
+            # So that the next batch finds the same memory free as this one, warm in the cache.
+            del denoised
         return out
 
     def score_samples(self, X):
@@ -318,7 +320,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         """Rows, their curves in the network's units, and what the network makes of them."""
         self._set_training(False)
         step, device = self._at_a_time(), self.device_
-        scaled = np.empty((min(step, len(X)), X.shape[1]), np.float32)
+        scaled = torch.empty((min(step, len(X)), X.shape[1]))
         with torch.inference_mode():
             for start in range(0, len(X), step):
                 rows = slice(start, start + step)
@@ -328,13 +330,13 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
                 yield rows, curves, self.infer(curves)
 
     def _scaled(self, X, rows, out):
-        """Some curves in the network's units, as a tensor in the memory of `out`."""
+        """Some curves in the network's units, in the memory of the tensor `out`."""
         # A look for NaN in the whole of X beforehand, and new arrays for every step, would take as
         # long as a small network.
         curves = self.unit_map_.to_y_units(X[rows])
         out = out[: len(curves)]
-        np.multiply(curves, 1 / self.scale_, out=out, casting="same_kind")
-        return torch.from_numpy(out)
+        np.multiply(curves, 1 / self.scale_, out=out.numpy(), casting="same_kind")
+        return out
 
     def predict(self, X):
         """Denoise curves; the same as :meth:`transform`.

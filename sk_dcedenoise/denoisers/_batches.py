@@ -12,7 +12,7 @@ BLOCK = 16384
 
 # Bytes that may go into and come out of one layer. On a CPU they have to stay in the cache: beyond
 # it a curve takes up to twice as long. An accelerator only has to be kept busy.
-LAYER_BYTES = {"cpu": 12 * 2**20}
+LAYER_BYTES = {"cpu": 16 * 2**20}
 LAYER_BYTES_ACCELERATOR = 512 * 2**20
 FEWEST, MOST, MOST_ACCELERATOR = 64, 8192, 65536
 
