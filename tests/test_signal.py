@@ -213,7 +213,7 @@ def test_chunks_do_not_show(monkeypatch, method):
     signal += rng.normal(0, 1, signal.shape)
     b1 = rng.uniform(0.9, 1.1, 23)
     whole = r1_from_vfa(signal, ANGLES, 0.005, b1=b1, method=method)
-    monkeypatch.setattr("sk_dcedenoise.signal._CHUNK_VOXELS", 5)
+    monkeypatch.setattr("sk_dcedenoise.signal._vfa._CHUNK_VOXELS", 5)
     assert_allclose(r1_from_vfa(signal, ANGLES, 0.005, b1=b1, method=method), whole, rtol=1e-12)
 
 
