@@ -2,8 +2,8 @@
 
     python benchmarks/bench_parameters.py [--only CNN] [--pairs 100000] [--models DIR]
 
-Root mean square errors of Ktrans, kep, vp and ve over those of the exact posterior mean, on 5,000
-fresh curves of the reference law, 1,000 a noise level, fitted within wide bounds (Ktrans up to
+Root mean square errors of Ktrans, kep, vp and ve over those of the exact posterior mean, on 25,000
+fresh curves of the reference law, 5,000 a noise level, fitted within wide bounds (Ktrans up to
 2 /min, kep 0.01-10 /min, ve up to 1, vp up to 0.5).
 """
 
