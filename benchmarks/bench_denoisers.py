@@ -57,10 +57,10 @@ def main():
     stem = f"denoisers_{arguments.pairs}"
     rows = {row["method"]: row for row in (*earlier(stem), *earlier(f"{stem}_one_way"))}
     least = {n: squared_errors(limit_curves, n) for n in (N_CURVES, N_ONE_WAY)}
-    print(limit_itself(least[N_ONE_WAY]))
+    print(limit_itself())
     pairs = make_dce_curves(arguments.pairs, random_state=0)
     for name, make in YARDSTICKS.items():
-        rows[name] = {"method": name, **measure(make(*pairs), least[N_CURVES])}
+        rows[name] = {"method": name, **measure(make(*pairs), least)}
     if set(arguments.only) & set(ONE_WAY):
         rows[ONE_WAY_LIMIT] = {
             "method": ONE_WAY_LIMIT,
@@ -71,9 +71,9 @@ def main():
         n_curves = N_ONE_WAY if name in ONE_WAY else N_CURVES
         rows[name] = {
             "method": name,
-            "guarded": measure(network, least[n_curves], n_curves)["error"],
-            **told(name, least, arguments),
-            **measure(network.set_params(guard=None), least[n_curves], n_curves),
+            "guarded": measure(network, least, n_curves)["error"],
+            **told(name, least, n_curves, arguments),
+            **measure(network.set_params(guard=None), least, n_curves),
             "steps": sum(network.history[:, "train_batch_count"]),
         }
         ordered = sorted(rows.values(), key=lambda row: row["error"])
@@ -84,26 +84,26 @@ def main():
             write(f"{stem}_one_way", one_way, table(one_way), pairs=arguments.pairs)
 
 
-def told(name, least, arguments):
+def told(name, least, n_curves, arguments):
     """Error with a guard that is told the kinetics, if it was asked for."""
     if not arguments.kinetic:
         return {}
     network = kinetic(name, arguments.pairs, arguments.models)
-    return {"kinetic": measure(network, least[N_CURVES])["error"]}
+    return {"kinetic": measure(network, least, n_curves)["error"]}
 
 
-def limit_itself(squares):
+def limit_itself():
     """Say how large the limit's own error is, and that of the noisy curves over it."""
     noisy = squared_errors(lambda level: fresh_curves(level)[0], N_ONE_WAY)
-    errors = np.concatenate(
+    squares = np.array(
         [
             np.mean((limit_curves(level) - fresh_curves(level)[1])[:N_ONE_WAY] ** 2, axis=1)
             for level in LEVELS
         ]
     )
     error = np.sqrt(squares.mean())
-    scatter = errors.std() / np.sqrt(len(errors)) / (2 * error)
-    ratio = np.sqrt(noisy.sum() / squares.sum())
+    scatter = squares.std() / np.sqrt(squares.size) / (2 * error)
+    ratio = np.sqrt(noisy.mean()) / error
     return f"limit {error:.5f} +- {scatter:.5f} mM, noisy curves {ratio:.3f} times as much"
 
 
@@ -114,7 +114,7 @@ def measure(method, least, n_curves=N_CURVES):
         noisy = fresh_curves(level)[0][:n_curves]
         return noisy if method is None else method.transform(noisy)
 
-    return over_limit(squared_errors(denoise, n_curves), least)
+    return over_limit(squared_errors(denoise, n_curves), least[n_curves])
 
 
 def over_limit(squares, least):

@@ -98,14 +98,14 @@ class TPEByTrial(optuna.samplers.TPESampler):
     ----------
     seed : int
         The seed.
-    first : dict of str to object, default=()
+    first : dict of str to object, default=None
         Parameters of the first trial, or of the next one should it fail. One that its range does
         not hold is drawn.
     """
 
-    def __init__(self, seed, first=()):
+    def __init__(self, seed, first=None):
         super().__init__()
-        self.seed, self.first = seed, dict(first)
+        self.seed, self.first = seed, first or {}
 
     def before_trial(self, study, trial):
         super().__init__(seed=_mixed(self.seed, trial.number))
