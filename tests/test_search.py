@@ -20,7 +20,6 @@ from sk_dcedenoise.metrics import neg_curve_rmse_scorer
 from sk_dcedenoise.preprocessing import CurveScaler
 from sk_dcedenoise.search import search_space, tune
 from sk_dcedenoise.search._journal import open_storage
-from sk_dcedenoise.search._study import TPEByTrial
 
 pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
@@ -77,37 +76,6 @@ def test_finds_what_is_better_and_fits_with_it():
     )
     assert result.best_estimator_.callbacks is None
     assert "best_score_" in repr(result)
-
-
-@pytest.mark.parametrize("denoiser", SMALL, ids=name_of)
-def test_begins_with_the_estimator_as_it_is(denoiser):
-    own = type(denoiser)().get_params()
-    space = search_space(denoiser)
-    study = optuna.create_study(sampler=TPEByTrial(0, own))
-    study.tell(study.ask(space), state=TrialState.FAIL)  # killed, say: the next one begins
-    first, second = study.ask(space).params, study.ask(space).params
-    # Their ranges have no "auto", and that of the decay has no zero.
-    held = set(space) - {"optimizer__weight_decay"} - {k for k in space if own.get(k) == "auto"}
-    assert {name: first[name] for name in held} == {name: own[name] for name in held}
-    assert second["lr"] != own["lr"]
-
-
-@pytest.mark.parametrize(
-    ("distribution", "own"),
-    [
-        (optuna.distributions.FloatDistribution(1.0, 2.0), 3.0),
-        (optuna.distributions.FloatDistribution(1.0, 2.0), None),
-        (optuna.distributions.IntDistribution(1, 5, step=2), 2),
-        (optuna.distributions.IntDistribution(1, 5), 2.5),
-        (optuna.distributions.CategoricalDistribution(["dense", "conv"]), "other"),
-        (optuna.distributions.CategoricalDistribution(["dense", "conv"]), np.zeros(3)),
-        (optuna.distributions.CategoricalDistribution([1, 2]), True),
-    ],
-)
-def test_what_the_ranges_do_not_hold_is_drawn(distribution, own):
-    study = optuna.create_study(sampler=TPEByTrial(0, {"x": own}))
-    drawn = study.ask({"x": distribution}).params["x"]
-    assert distribution._contains(distribution.to_internal_repr(drawn))
 
 
 def test_ends_with_nothing_worse_than_the_estimator_as_it_is():

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sk_dcedenoise.metrics import neg_curve_rmse_scorer
 from sk_dcedenoise.search import PruningCallback, tune
 from sk_dcedenoise.search._pruner import NarrowingPruner
-from sk_dcedenoise.search._study import TPEByTrial
+from sk_dcedenoise.search._sampler import NearTheBest
 
 pytestmark = pytest.mark.usefixtures("quiet_optuna")
 
@@ -93,14 +93,15 @@ def study_of(reports):
 @pytest.mark.parametrize(
     ("others", "values", "stopped"),
     [
-        # After a quarter, three in five may go on; half-way, .43; at the end, one in five.
+        # After a quarter, four in five may go on; half-way, three; at the end, one.
         ([[0.0] * 4] * 4, [-1.0] * 4, 4),  # among the first five
         ([[0.0] * 4] * 5, [-1.0] * 4, 0),  # the last of six
         ([[0.0] * 4] * 5, [0.0] * 4, 4),
         ([[1.0] * 4] + [[0.0] * 4] * 6, [0.5] * 4, 4),  # second of eight
         ([[1.0] * 4] * 2 + [[0.0] * 4] * 5, [0.5] * 4, 3),  # third of eight
-        ([[1.0] * 4] * 4 + [[0.0] * 4] * 3, [0.5] * 4, 1),  # fifth of eight
-        ([[1.0] * 4] * 5 + [[0.0] * 4] * 2, [0.5] * 4, 0),  # sixth of eight
+        ([[1.0] * 4] * 4 + [[0.0] * 4] * 3, [0.5] * 4, 2),  # fifth of eight
+        ([[1.0] * 4] * 5 + [[0.0] * 4] * 2, [0.5] * 4, 1),  # sixth of eight
+        ([[1.0] * 4] * 7, [0.5] * 4, 0),
         # Stopped ones are worse, whatever they were.
         ([[1.0] * 2] * 3 + [[0.0] * 4] * 4, [0.0, 0.0, 0.5, 0.5], 4),
         ([[0.0] * 4] * 5, [0.0, np.nan, 0.0, 0.0], 1),
@@ -125,10 +126,12 @@ def test_fewer_and_fewer_trials_go_on(others, values, stopped):
     assert step == stopped
 
 
-def test_pruning_leaves_what_is_tried_alone_while_the_best_tenth_goes_on():
-    # Reports are final scores, so that the best are never stopped.
+def test_pruning_leaves_what_is_tried_alone_while_the_best_goes_on():
+    # Reports are final scores, so that the best is never stopped.
     def found(pruner):
-        study = optuna.create_study(direction="maximize", sampler=TPEByTrial(0), pruner=pruner)
+        space = {"x": optuna.distributions.FloatDistribution(-1, 1)}
+        sampler = NearTheBest(0, space)
+        study = optuna.create_study(direction="maximize", sampler=sampler, pruner=pruner)
 
         def score(trial):
             value = -((trial.suggest_float("x", -1, 1) - 0.3) ** 2)

@@ -9,9 +9,8 @@ from optuna.trial import TrialState
 class NarrowingPruner(optuna.pruners.BasePruner):
     """Stop a trial that is not among the best of all, of whom fewer and fewer may go on.
 
-    The share that may go on falls from all at the start of a trial's first training to `share` at
-    its end, as the square root of the time: most of what is hopeless shows early, while a high
-    learning rate looks worse than it ends, and the good part late. Afterwards nothing is stopped.
+    The share that may go on falls evenly from all at the start of a trial's first training to
+    `share` at its end. Afterwards nothing is stopped.
     Trials that were stopped before count as worse: Optuna's percentile pruner compares with those
     alone that were scored, which are the better ones, and ever more so, until it stops what would
     have become the best.
@@ -24,12 +23,6 @@ class NarrowingPruner(optuna.pruners.BasePruner):
         Share of the trials that may go on to a second training.
     n_startup_trials : int, default=5
         So many go on in any case.
-
-    Notes
-    -----
-    The tree-structured Parzen estimator learns from the best tenth of all trials and from the rest,
-    whatever the scores of the rest. As long as none of that tenth is stopped, a study tries the
-    same parameters with this pruner and without any.
     """
 
     def __init__(self, n_steps, share=0.2, n_startup_trials=5):
@@ -51,7 +44,7 @@ class NarrowingPruner(optuna.pruners.BasePruner):
             return False
         if math.isnan(value):
             return True
-        may_go_on = 1 - (1 - self.share) * math.sqrt((step + 1) / self.n_steps)
+        may_go_on = 1 - (1 - self.share) * (step + 1) / self.n_steps
         return sum(other > value for other in others) >= may_go_on * (len(others) + 1)
 
 

@@ -1,13 +1,11 @@
 """The study that all processes and all resumed runs of one search share."""
 
 import json
-from numbers import Real
 
 import joblib
 import numpy as np
 import optuna
-from optuna.distributions import CategoricalDistribution, IntDistribution, distribution_to_json
-from optuna.trial import TrialState
+from optuna.distributions import distribution_to_json
 from sklearn.pipeline import Pipeline
 
 from sk_dcedenoise.search._journal import open_storage
@@ -86,52 +84,3 @@ def _name(estimator):
     if isinstance(estimator, Pipeline):
         return "-".join(_name(step) for _, step in estimator.steps)
     return estimator if isinstance(estimator, str) else type(estimator).__name__
-
-
-class TPEByTrial(optuna.samplers.TPESampler):
-    """Optuna's default sampler, with random numbers that depend on the number of the trial.
-
-    With one stream per process, a resumed run and a second process with the same seed would begin
-    by trying what the first has tried.
-
-    Parameters
-    ----------
-    seed : int
-        The seed.
-    first : dict of str to object, default=None
-        Parameters of the first trial, or of the next one should it fail. One that its range does
-        not hold is drawn.
-    """
-
-    def __init__(self, seed, first=None):
-        super().__init__()
-        self.seed, self.first = seed, first or {}
-
-    def before_trial(self, study, trial):
-        super().__init__(seed=_mixed(self.seed, trial.number))
-        super().before_trial(study, trial)
-
-    def sample_independent(self, study, trial, param_name, param_distribution):
-        value = self.first.get(param_name)
-        if _holds(param_distribution, value) and _is_first(study, trial):
-            return value
-        return super().sample_independent(study, trial, param_name, param_distribution)
-
-
-def _is_first(study, trial):
-    # Not by a queue of the study: two processes that begin it at once would both fill it.
-    earlier = study.get_trials(deepcopy=False)[: trial.number]
-    return all(other.state == TrialState.FAIL for other in earlier)
-
-
-def _holds(distribution, value):
-    if isinstance(distribution, CategoricalDistribution):
-        return any(isinstance(c, type(value)) and c == value for c in distribution.choices)
-    if not isinstance(value, Real) or not distribution.low <= value <= distribution.high:
-        return False
-    is_whole = isinstance(distribution, IntDistribution)
-    return not is_whole or (value - distribution.low) % distribution.step == 0
-
-
-def _mixed(seed, number):
-    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])

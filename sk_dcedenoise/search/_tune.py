@@ -14,8 +14,9 @@ from sk_dcedenoise.metrics import neg_curve_rmse_scorer
 from sk_dcedenoise.search._lease import Watch, at_work
 from sk_dcedenoise.search._pruner import NarrowingPruner
 from sk_dcedenoise.search._pruning import MARKS, PruningCallback
+from sk_dcedenoise.search._sampler import NearTheBest
 from sk_dcedenoise.search._space import find_denoisers, search_space
-from sk_dcedenoise.search._study import TPEByTrial, describe, open_study
+from sk_dcedenoise.search._study import describe, open_study
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 _WAIT = 0.2  # seconds between looks at the other processes
@@ -104,12 +105,11 @@ def tune(
     study_name : str, default=None
         Name within the storage; None means the names of the estimator's classes.
     pruner : optuna.pruners.BasePruner, default=None
-        None stops trials during their first training, so that after a quarter of it the best three
-        in five go on, and at its end the best fifth; ``optuna.pruners.NopPruner()`` stops nothing.
+        None stops trials during their first training, so that half-way the best three in five go
+        on, and at its end the best fifth; ``optuna.pruners.NopPruner()`` stops nothing.
     sampler : optuna.samplers.BaseSampler, default=None
-        None means Optuna's tree-structured Parzen estimator, seeded with `random_state` and the
-        number of the trial, whose first trial has the estimator's own parameters, as far as the
-        ranges hold them.
+        None tries the estimator's own parameters first, as far as the ranges hold them, then by
+        turns points all over the ranges and points near the best of these. Any of Optuna's will do.
     random_state : int, RandomState instance or None, default=None
         Seed of the default sampler. Seed the training by the estimator's own `random_state`.
     refit : bool, default=True
@@ -142,7 +142,8 @@ def tune(
     **Pruning.** Trials are compared by the validation error at equal shares of the training budget,
     see :class:`PruningCallback`; the first five are trained in full. That error is the
     network's own: search with ``guard=None``, or scores are of something else, and set the guard
-    of the best estimator afterwards, which `fit` has learned all the same.
+    of the best estimator afterwards, which `fit` has learned all the same. The default sampler
+    tries mostly the same parameters as it would without pruning.
 
     Examples
     --------
@@ -171,7 +172,7 @@ def tune(
         storage=storage,
         study_name=study_name,
         pruner=NarrowingPruner(MARKS) if pruner is None else pruner,
-        sampler=TPEByTrial(_seed(random_state), estimator.get_params())
+        sampler=NearTheBest(_seed(random_state), space, estimator.get_params())
         if sampler is None
         else sampler,
         particulars=describe(estimator, space, data=(X, y), splits=splits, scoring=scoring),
