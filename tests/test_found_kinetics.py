@@ -40,9 +40,12 @@ def test_each_parameter_is_of_training_or_anything(drawn):
     kept = np.isclose(others["kep"], params.kep, rtol=1e-2)
     assert 0.64 < kept.mean() < 0.71  # two in three
     drawn_rates = np.log(others["kep"][~kept])
-    # Even in the logarithm, from a quarter per scan to one in two frames.
-    low, high = np.log([0.25 / (31 / 16), 0.5 * 16])
-    assert_allclose(drawn_rates.mean(), (low + high) / 2, atol=0.1)
+    # Even in the logarithm, from a quarter per scan to one in two frames; or, as often, from the
+    # fastest of training.
+    low, fastest, high = np.log([0.25 / (31 / 16), np.quantile(params.kep, 0.99), 0.5 * 16])
+    assert_allclose(drawn_rates.mean(), (low + fastest) / 4 + high / 2, atol=0.1)
+    share_faster = 0.5 + 0.5 * (high - fastest) / (high - low)
+    assert_allclose(np.mean(drawn_rates > fastest), share_faster, atol=0.03)
     for name, values in (("Ktrans", params.Ktrans), ("vp", params.vp)):
         largest = np.quantile(values, 0.99)
         above = others[name][others[name] > 1.02 * values.max()]
@@ -159,7 +162,7 @@ def test_does_better_outside_of_the_law_than_the_data_and_filters(guards, level)
     assert finds < filters
 
 
-@pytest.mark.parametrize(("which", "share"), [(0, 0.35), (1, 0.65)], ids=["found", "filters"])
+@pytest.mark.parametrize(("which", "share"), [(0, 0.22), (1, 0.65)], ids=["found", "filters"])
 def test_share_is_that_of_the_tissue_unless_it_is_given(guards, which, share):
     X = make_dce_curves(200, random_state=1)[0]
     denoiser = guards[which]

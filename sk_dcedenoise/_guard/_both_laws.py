@@ -10,55 +10,81 @@ import torch
 from sk_dcedenoise._noise import NoiseLaw
 
 # Share of noise levels that are any, and the least and the largest, relative to those of training.
-_SHARE_ANY, _BELOW, _ABOVE = 1 / 4, 1 / 4, 2.0
+SHARE_ANY, _BELOW, _ABOVE = 1 / 4, 1 / 4, 2.0
 _N_LEVELS = 1024
 # Share of other curves that are no tissue at all but any mixture of the directions, and its sizes.
 _SHARE_ANYTHING, _ANY_SIZE = 0.05, (-1.0, 1.0)
 
 
-def both_laws(clean, noise_law, view, n_curves, generator, tissue):
-    """Draw curves of the training law, then as many others.
+def training_curves(clean, noise_law, generator):
+    """Return what draws curves of the training law.
 
     Parameters
     ----------
     clean : tensor of shape (n_clean, n_times)
     noise_law : NoiseLaw
-        Law of the training noise.
-    view : Directions
-    n_curves : int
-        Of the training law; no more than `tissue` says.
     generator : torch.Generator
         On the device of `clean`.
-    tissue : OtherTissue
-        Law of the others.
 
     Returns
     -------
-    curves : tensor of shape (2 * n_curves, n_times)
-        Clean ones.
-    noise : tensor of shape (2 * n_curves, n_times)
-    is_other : tensor of shape (2 * n_curves,)
-        0 for the first `n_curves`, 1 for the others.
+    draw : callable
+        ``draw(n_curves)`` returns clean curves and their noise, two tensors of shape
+        (n_curves, n_times).
     """
-    spread = _spread(noise_law)
-    n_curves = min(n_curves, tissue.most_curves)
-    n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
-    law, others = (_some_of(clean, n_curves, generator) for _ in range(2))
-    others, anything = others.tensor_split([-n_anything])
-    noise_of_anything = spread.draw(anything, generator)
-    others, anything = tissue.draw(others, generator), _anything(anything, view, generator)
-    noise = [spread.draw(law, generator), spread.draw(others, generator), noise_of_anything]
-    is_other = torch.arange(2 * n_curves, device=clean.device) >= n_curves
-    return torch.cat([law, others, anything]), torch.cat(noise), is_other.to(clean.dtype)
+
+    def draw(n_curves):
+        curves = _some_of(clean, n_curves, generator)
+        return curves, noise_law.draw(curves, generator)
+
+    return draw
 
 
-def _spread(noise_law):
-    """The law of the noise, with any level in its range, and some beyond, in a share of curves."""
+def other_curves(clean, noise_law, generator, view, tissue):
+    """Return what draws curves that are not of the training law.
+
+    Parameters
+    ----------
+    clean, noise_law, generator
+        As in :func:`training_curves`.
+    view : Directions
+    tissue : OtherTissue
+
+    Returns
+    -------
+    draw : callable
+        As that of :func:`training_curves`.
+    """
+
+    def draw(n_curves):
+        n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
+        tissues, anything = _some_of(clean, n_curves, generator).tensor_split([-n_anything])
+        # As much noise as training curves would have, where that depends on their size.
+        noise_of_anything = noise_law.draw(anything, generator)
+        tissues, anything = tissue.draw(tissues, generator), _anything(anything, view, generator)
+        noise = torch.cat([noise_law.draw(tissues, generator), noise_of_anything])
+        return torch.cat([tissues, anything]), noise
+
+    return draw
+
+
+def any_level(noise_law):
+    """The law of the noise, but with any level in its range, and some beyond."""
     levels = noise_law.levels[noise_law.levels > 0]
     low, high = np.log(np.quantile(levels, [0.02, 0.98]) * (_BELOW, _ABOVE))
-    n_any = int(_SHARE_ANY * _N_LEVELS)
-    trained = np.quantile(levels, np.linspace(0, 1, _N_LEVELS - n_any), method="nearest")
-    levels = np.r_[trained, np.exp(np.linspace(low, high, n_any))]
+    return _with_levels(noise_law, np.exp(np.linspace(low, high, _N_LEVELS)))
+
+
+def now_and_then_any_level(noise_law):
+    """The law of the noise, with any level in the share `SHARE_ANY` of curves."""
+    n_any = int(SHARE_ANY * _N_LEVELS)
+    trained = noise_law.levels[noise_law.levels > 0]
+    parts = (trained, _N_LEVELS - n_any), (any_level(noise_law).levels, n_any)
+    levels = [np.quantile(v, np.linspace(0, 1, n), method="nearest") for v, n in parts]
+    return _with_levels(noise_law, np.concatenate(levels))
+
+
+def _with_levels(noise_law, levels):
     return NoiseLaw(levels, noise_law.exponent, noise_law.factor)
 
 

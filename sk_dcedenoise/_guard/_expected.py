@@ -2,6 +2,8 @@
 
 import numpy as np
 import torch
+from scipy.optimize import nnls
+from torch.nn import functional
 
 # Curves in each class of noise level, at least, and classes at most.
 _CURVES_PER_LEVEL, _MOST_LEVELS = 1000, 65
@@ -9,8 +11,11 @@ _CURVES_PER_LEVEL, _MOST_LEVELS = 1000, 65
 TAILS = np.array(
     [1.0, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002]
 )
-# Network and data that differ by less than this, in variances of the noise, are alike.
-_ALIKE = 0.2
+# What differs from the network by less than this, in variances of the noise, is alike: the guard's
+# own mean of the training law, and that of other tissue.
+_ALIKE = np.array([0.001, 0.2])
+# How much less errors count where the noise is of no level of training.
+_UNUSUAL = 0.2
 _TINY = 1e-30
 
 
@@ -23,8 +28,9 @@ class Expected:
         Logarithms of noise over signal, increasing.
     gains : ndarray of shape (n_levels, n_signal, n_signal)
         How much of the removed part to put back.
-    reliance : ndarray of shape (n_levels,)
-        Weight of the network in curves that are of the training law for sure.
+    weights : ndarray of shape (n_levels, 2)
+        Of the guard's own means of the training law and of other tissue, in curves that are of the
+        training law for sure; the network has the rest.
     centres : ndarray of shape (n_levels, n_kept)
     whiteners : ndarray of shape (n_levels, n_kept, n_kept)
         Mean, and transposed inverse Cholesky factor of the covariance, of the removed part.
@@ -32,8 +38,8 @@ class Expected:
         Squared distances from the mean that shares `TAILS` of training curves exceed.
     """
 
-    def __init__(self, levels, gains, reliance, centres, whiteners, distances):
-        self.levels, self.gains, self.reliance = levels, gains, reliance
+    def __init__(self, levels, gains, weights, centres, whiteners, distances):
+        self.levels, self.gains, self.weights = levels, gains, weights
         self.centres, self.whiteners, self.distances = centres, whiteners, distances
 
     def has_shapes_for(self, n_signal, n_kept):
@@ -42,55 +48,74 @@ class Expected:
         return n >= 2 and {name: v.shape for name, v in vars(self).items()} == {
             "levels": (n,),
             "gains": (n, n_signal, n_signal),
-            "reliance": (n,),
+            "weights": (n, 2),
             "centres": (n, n_kept),
             "whiteners": (n, n_kept, n_kept),
             "distances": (n, len(TAILS)),
         }
 
     @classmethod
-    def learn(cls, level, removed, other_removed, noise, n_signal):
+    def learn(cls, level, removed, partners, noise, sd, is_usual, n_signal):
         """Learn from training curves.
 
         Parameters
         ----------
         level : tensor of shape (n_curves,)
             Logarithms of noise over signal.
-        removed, other_removed, noise : tensor of shape (n_curves, n_kept)
-            What the network takes out of coefficients, what would be taken out were the curve of
-            other tissue, and what is noise, in units of the noise.
+        removed : tensor of shape (n_curves, n_kept)
+            What the network takes out of coefficients, in units of the noise.
+        partners : sequence of tensor of shape (n_curves, n_kept)
+            What would be taken out by the means of the training law and of other tissue.
+        noise : tensor of shape (n_curves, n_kept)
+            What is noise.
+        sd : tensor of shape (n_curves,)
+            The unit of all these: the noise. Estimates are mixed as is best for the error of the
+            curves themselves.
+        is_usual : tensor of shape (n_curves,)
+            Whether the noise is of a level of training. The estimates are mixed as is best for
+            those, where there are any.
         n_signal : int
         """
-        level, *found = (v.double().cpu().numpy() for v in (level, removed, other_removed, noise))
+        level, *found = (v.double().cpu().numpy() for v in (level, sd, removed, noise, *partners))
+        found = is_usual.cpu().numpy(), *found
         n_levels = np.clip(len(level) // _CURVES_PER_LEVEL, 2, _MOST_LEVELS)
         classes = np.array_split(np.argsort(level), n_levels)
-        rows = [(level[c].mean(), *_of_class(*(v[c] for v in found), n_signal)) for c in classes]
+        rows = [
+            (level[c].mean(), *_of_class(*(v[c] for v in found), n_signal=n_signal))
+            for c in classes
+        ]
         return cls(*map(np.array, zip(*rows, strict=True)))
 
-    def __call__(self, level, removed):
+    def __call__(self, level, removed, partners=None):
         """Look at curves in the light of training curves at their noise.
 
         Returns
         -------
         explained : tensor of shape (n_curves,)
             Share of training curves whose removed part is farther from what is usual.
-        reliance : tensor of shape (n_curves,)
-        back : tensor of shape (n_curves, n_kept)
-            How much of the removed part to put back.
+        of_law : tensor of shape (n_curves, n_kept)
+            What is best removed from curves of the training law, if `partners` are given.
+        fading : tensor of shape (n_curves,)
+            Below 1 where there is less noise than was ever seen.
         """
         a = {name: torch.as_tensor(v).to(level) for name, v in vars(self).items()}
         levels, k = a["levels"], a["gains"].shape[1]
         lower = (torch.searchsorted(levels, level.contiguous()) - 1).clamp(0, len(levels) - 2)
         upper = ((level - levels[lower]) / (levels[lower + 1] - levels[lower])).clamp(0.0, 1.0)
-        explained, reliance, back = (torch.zeros_like(v) for v in (level, level, removed))
-        for at, weight in ((lower, 1.0 - upper), (lower + 1, upper)):
+        explained, of_law = torch.zeros_like(level), torch.zeros_like(removed)
+        for at, share in ((lower, 1.0 - upper), (lower + 1, upper)):
             white = torch.einsum("ni,nij->nj", removed - a["centres"][at], a["whiteners"][at])
-            explained += weight * share_beyond(white.square().sum(1), a["distances"][at])
-            reliance += weight * a["reliance"][at]
-            gained = torch.einsum("ni,nij->nj", removed[:, :k], a["gains"][at])
-            back[:, :k] += weight[:, None] * gained
-        # With less noise than was ever seen, the network errs as much, and the data less.
-        return explained, reliance * (2 * (level - levels[0])).clamp(max=0.0).exp(), back
+            explained += share * share_beyond(white.square().sum(1), a["distances"][at])
+            if partners is not None:
+                back = torch.einsum("ni,nij->nj", removed[:, :k], a["gains"][at])
+                mixed = removed - functional.pad(back, (0, removed.shape[1] - k))
+                weights = a["weights"][at]
+                mixed = mixed * (1 - weights.sum(1, keepdim=True))
+                for weight, partner in zip(weights.T, partners, strict=True):
+                    mixed += weight[:, None] * partner
+                of_law += share[:, None] * mixed
+        # The network errs as much there, and the data less.
+        return explained, of_law, (2 * (level - levels[0])).clamp(max=0.0).exp()
 
 
 def exceeded(values):
@@ -111,21 +136,27 @@ def share_beyond(values, quantiles):
     return (log_tails[upper - 1] + slope * (values - low)).clamp(max=0.0).exp()
 
 
-def _of_class(removed, other_removed, noise, n_signal):
-    """Gain, reliance, centre, whitener and distances of one class."""
-    signal, wrong = removed[:, :n_signal], (removed - noise)[:, :n_signal]
-    second = signal.T @ signal
-    # A ridge, since a network that is nearly right makes parts of this nearly singular.
-    ridge = (1e-3 * np.trace(second) / n_signal + _TINY) * np.eye(n_signal)
-    gain = np.linalg.solve(second + ridge, signal.T @ wrong)
-    # How much of the data, without most of their noise, makes the network better; none where
-    # the two hardly differ.
-    left = wrong - signal @ gain
-    apart = left - (other_removed - noise)[:, :n_signal]
-    share = (left * apart).sum() / ((apart**2).sum() + _ALIKE * apart.size)
+def _of_class(is_usual, sd, removed, noise, *partners, n_signal):
+    """Gain, weights, centre, whitener and distances of one class."""
+    unit = (sd / sd.mean() * np.where(is_usual, 1.0, _UNUSUAL))[:, None]
+    mixing = _mixing(*(unit * v[:, :n_signal] for v in (removed, noise, *partners)))
     centre = removed.mean(axis=0)
     covariance = np.atleast_2d(np.cov(removed.T))
     covariance += 1e-6 * (1 + np.trace(covariance)) * np.eye(len(covariance))
     whitener = np.linalg.inv(np.linalg.cholesky(covariance)).T
     distances = exceeded((((removed - centre) @ whitener) ** 2).sum(axis=1))
-    return gain, 1 - np.clip(share, 0.0, 1.0), centre, whitener, distances
+    return *mixing, centre, whitener, distances
+
+
+def _mixing(removed, noise, *partners):
+    """Gain of what is put back, and weights of the partners, that make the mixture least wrong."""
+    wrong, n_signal = removed - noise, removed.shape[1]
+    second = removed.T @ removed
+    # A ridge, since a network that is nearly right makes parts of this nearly singular.
+    ridge = (1e-3 * np.trace(second) / n_signal + _TINY) * np.eye(n_signal)
+    gain = np.linalg.solve(second + ridge, removed.T @ wrong)
+    left = wrong - removed @ gain
+    apart = np.column_stack([(left - (partner - noise)).ravel() for partner in partners])
+    ridge = np.diag(np.sqrt(_ALIKE * left.size))
+    weights, _ = nnls(np.vstack([apart, ridge]), np.r_[left.ravel(), np.zeros(len(partners))])
+    return gain, weights / max(1.0, weights.sum())

@@ -55,12 +55,12 @@ def found_kinetics(clean, noise_sd):
     missed = (model.inverse_transform(tissue) - clean[many]) / noise_sd[many, None]
     if not np.sqrt(np.mean(missed**2)) < _MOST_MISSED:
         return None
-    ktrans, _, vp = np.quantile(tissue, 0.99, axis=0)
+    ktrans, kep, vp = np.quantile(tissue, 0.99, axis=0)
     size, input_size = np.abs(clean[many]).mean(), np.abs(nodes).mean()
     least = _LEAST_LARGEST * size / input_size
     anything = {
         "Ktrans": partial(_beyond, max(ktrans, least / n_times)),
-        "kep": even_rates(0.0, _FASTEST, n_times),
+        "kep": partial(_any_or_faster, kep, n_times),
         "vp": partial(_beyond, max(vp, least)),
     }
     return KineticTissue(model, anything, np.inf, _SHARE_WEAK, _SHARE_DELAYED)
@@ -74,3 +74,9 @@ def _beyond(largest, n_curves, rng):
     """Any values up to the largest of training, and less and less often more."""
     less, more = rng.random(n_curves), 1 / rng.uniform(1 / _FARTHEST, 1.0, n_curves)
     return largest * np.where(rng.random(n_curves) < _SHARE_LESS, less, more)
+
+
+def _any_or_faster(fastest, n_times, n_curves, rng):
+    """Any rates, and as often rates above the fastest of training."""
+    anything, faster = (even_rates(low, _FASTEST, n_times)(n_curves, rng) for low in (0.0, fastest))
+    return np.where(rng.random(n_curves) < 0.5, anything, faster)

@@ -2,19 +2,30 @@
 
 A network gives the mean of what a curve may have been under its training law. Where the curve may
 be of other tissue, with what probability a small network tells that has seen both, the mean over
-both laws is the best estimate: network and data, mixed by that probability. Where the network errs
-by more than the noise, part of what it removed is put back. What lies outside the directions of
-curves is taken out if it is noise; if not, the curve is handed out as it came.
+both laws is the best estimate: network, and mean of other tissue, mixed by that probability. Inside
+the law the network errs, as does any other; part of what it removed is put back, and small
+networks of the guard's own, which err otherwise, get the weight that makes the mixture best. What
+lies outside the directions of curves is taken out if it is noise; if not, the curve is handed out
+as it came.
 """
 
 import math
+from functools import partial
 
 import torch
 
-from sk_dcedenoise._guard._both_laws import both_laws
-from sk_dcedenoise._guard._directions import directions, smoothness
+from sk_dcedenoise._guard._both_laws import (
+    SHARE_ANY,
+    any_level,
+    now_and_then_any_level,
+    other_curves,
+    training_curves,
+)
+from sk_dcedenoise._guard._coefficients import Coefficients, seen_by
+from sk_dcedenoise._guard._directions import directions
 from sk_dcedenoise._guard._expected import TAILS, Expected, exceeded, share_beyond
 from sk_dcedenoise._guard._judge import Judge
+from sk_dcedenoise._guard._law_mean import LawMean
 from sk_dcedenoise._guard._other_tissue import FILTERED
 
 # With fewer training curves than this having a smoother rest, a rest is no noise. A curve that is
@@ -36,6 +47,8 @@ class Guard:
         Whether the network knows curves by their size, or by their form alone.
     judge : Judge
         Tells other tissue.
+    of_training, of_other : LawMean
+        What is noise in curves of the training law, and of other tissue.
     expected : Expected
         What the network removes from training curves.
     smooth_rest, smooth_others : ndarray of shape (n_tails,)
@@ -56,6 +69,8 @@ class Guard:
         n_kept,
         knows_size,
         judge,
+        of_training,
+        of_other,
         expected,
         smooth_rest,
         smooth_others,
@@ -68,6 +83,7 @@ class Guard:
         self.n_signal, self.n_kept = n_signal, n_kept
         self.knows_size = knows_size
         self.judge, self.expected = judge, expected
+        self.of_training, self.of_other = of_training, of_other
         self.smooth_rest, self.smooth_others, self.far = smooth_rest, smooth_others, far
         self.share, self.taken_out, self.not_of_law = share, taken_out, not_of_law
 
@@ -77,6 +93,8 @@ class Guard:
             self.analysis.shape == self.synthesis.shape == (n_times, n_times)
             and 0 < self.n_signal <= self.n_kept < n_times
             and self.judge.has_shapes_for(self.n_kept)
+            and self.of_training.has_shapes_for(self.n_kept)
+            and self.of_other.has_shapes_for(self.n_kept)
             and self.expected.has_shapes_for(self.n_signal, self.n_kept)
             and 0 < self.share < 1
             and 0 <= self.taken_out <= 1
@@ -112,22 +130,40 @@ class Guard:
         view = directions(clean, noise_law) if (noise_law.levels > 0).any() else None
         if view is None:
             return None
-        curves, noise, is_other = both_laws(clean, noise_law, view, n_curves, generator, tissue)
-        noisy = curves + noise
-        seen = _Seen(noisy, infer(noisy), view, knows_size)
-        noise = noise @ torch.as_tensor(view.analysis[:, : view.n_kept]).to(noise) / seen.sd
-        judge = Judge.learn(*seen.evidence, is_other, noise, generator, tissue.width, tissue.passes)
-        of_law = is_other == 0
-        _, other_removed = judge(*(v[of_law] for v in seen.evidence))
-        level, removed, noise = (v[of_law] for v in (seen.level, seen.removed, noise))
-        expected = Expected.learn(level, removed, other_removed, noise, view.n_signal)
-        explained, _, _ = expected(level, removed)
-        rest, others = (v[of_law] for v in seen.smoothness())
+        n_curves = min(n_curves, tissue.most_curves)
+        n_any = int(SHARE_ANY * n_curves)
+        coefficients = partial(Coefficients, view=view, knows_size=knows_size)
+        training = training_curves(clean, noise_law, generator)
+        any_noise = training_curves(clean, any_level(noise_law), generator)
+        others = other_curves(clean, now_and_then_any_level(noise_law), generator, view, tissue)
+        means = [
+            LawMean.learn(seen_by(draw, coefficients), n_curves, generator, tissue.passes)
+            for draw in (training, others)
+        ]
+        drawn = training(n_curves - n_any), any_noise(n_any), others(n_curves)
+        curves, noise = (torch.cat(v) for v in zip(*drawn, strict=True))
+        is_other = torch.arange(len(curves), device=curves.device) >= n_curves
+        seen = coefficients(curves + noise)
+        removed = seen.removed(infer(curves + noise))
+        judge = Judge.learn(
+            seen.data, removed, seen.by_size, is_other.to(removed), generator, tissue.width,
+            tissue.passes,
+        )  # fmt: skip
+
+        seen = coefficients((curves + noise)[:n_curves])
+        removed, noise = removed[:n_curves], seen.of(noise[:n_curves])
+        partners = [mean(seen.data, seen.by_size) for mean in means]
+        is_usual = torch.arange(n_curves) < n_curves - n_any
+        expected = Expected.learn(
+            seen.level, removed, partners, noise, seen.sd[:, 0], is_usual, view.n_signal
+        )
+        explained, *_ = expected(seen.level, removed)
+        rest, others = seen.smoothness()
         tails = _exceeded(rest), _exceeded(others)
         shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
         far = _exceeded(_far(*shares))
         settings = tissue.share, tissue.taken_out, tissue.not_of_law
-        return cls(*view, knows_size, judge, expected, *tails, far, *settings)
+        return cls(*view, knows_size, judge, *means, expected, *tails, far, *settings)
 
     def __call__(self, curves, denoised, share=None):
         """Mix network and data.
@@ -147,9 +183,11 @@ class Guard:
         score : tensor of shape (n_curves,)
             Share of training curves that are explained worse than this one.
         """
-        seen = _Seen(curves, denoised, self, self.knows_size)
-        odd, other_removed = self.judge(*seen.evidence)
-        explained, reliance, back = self.expected(seen.level, seen.removed)
+        seen = Coefficients(curves, self, self.knows_size)
+        removed = seen.removed(denoised)
+        odd = self.judge(seen.data, removed, seen.by_size)
+        partners = [mean(seen.data, seen.by_size) for mean in (self.of_training, self.of_other)]
+        explained, of_law_removed, fading = self.expected(seen.level, removed, partners)
         rest, others = seen.smoothness()
         is_noise = _share_beyond(rest, self.smooth_rest)
         far = _far(explained, is_noise, _share_beyond(others, self.smooth_others))
@@ -157,36 +195,13 @@ class Guard:
         share = self.share if share is None else share
         of_law = torch.sigmoid(math.log((1 - share) / share) - odd)
         trust = of_law * (score / self.not_of_law).clamp(max=1.0).square()
-        other_removed[:, : self.n_signal] *= self.taken_out
-        weight = (reliance * trust)[:, None]
-        removed = torch.lerp(other_removed, seen.removed - back, weight)
-        synthesis = torch.as_tensor(self.synthesis[: self.n_kept]).to(curves)
-        mixed = ((seen.data - removed) * seen.sd) @ synthesis
+        of_other_removed = partners[1]
+        of_other_removed[:, : self.n_signal] *= self.taken_out
+        weight = (fading * trust)[:, None]
+        removed = torch.lerp(of_other_removed, of_law_removed, weight)
+        mixed = seen.without(removed)
         of_tissue = (is_noise / _NO_NOISE).clamp(max=1.0).square()
         return torch.lerp(curves, mixed, of_tissue[:, None]), trust * of_tissue, score
-
-
-class _Seen:
-    """Curves and what a network made of them, in a view of them and in units of their noise."""
-
-    def __init__(self, curves, denoised, view, knows_size):
-        analysis = torch.as_tensor(view.analysis).to(curves)
-        k, n_kept = view.n_signal, view.n_kept
-        data, network = curves @ analysis, denoised @ analysis[:, :n_kept]
-        self.rest = data[:, n_kept:].square()
-        self.sd = self.rest.mean(1, keepdim=True).sqrt() + _TINY
-        size = data[:, :k].square().mean(1).sqrt() + _TINY
-        self.data = data[:, :n_kept] / self.sd
-        self.removed = self.data - network / self.sd
-        self.level = (self.sd[:, 0] / size).log()
-        self.n_signal = k
-        by_size = self.sd[:, 0].log() if knows_size else self.level
-        self.evidence = self.data, self.removed, by_size
-
-    def smoothness(self):
-        """That of the rest, and that of all that is no signal."""
-        others = (self.data[:, self.n_signal :] * self.sd).square()
-        return smoothness(self.rest), smoothness(self.rest, others)
 
 
 def _far(explained, rest, others):

@@ -90,7 +90,7 @@ class KineticTissue(NamedTuple):
         # of it pays, and it has to be said of fewer curves that they are of neither law.
         return OtherTissue(
             draw,
-            share=0.35,
+            share=0.22,
             most_curves=262_144,
             of_training=0.6,
             width=192,

@@ -80,13 +80,13 @@ class DenoiserCNN(BaseDenoiser):
         ``X - y`` (level, dependence on amplitude, correlation in time), instead of that of X.
     guard : "auto", float, KineticGuard or None, default="auto"
         How likely a curve is, before it is seen, to be of other tissue than the training curves.
-        What the network takes out of a curve is weighed by the probability, told by a small network
-        that has seen both, that the curve is of the training law; the rest is the data, with
-        the noise outside the space of curves taken out. More is safer, less keeps more of the
-        network; None hands out the network's output as it is. "auto" is 0.35 where one input is
-        found to explain the clean curves by the extended Tofts model, so that other tissue is
-        known, and else 0.65. A :class:`KineticGuard` is told a model and bounds. May be set after
-        `fit`, too.
+        What the network takes out of a curve, mixed with what a small network of the guard's own
+        would, is weighed by the probability, told by another that has seen both, that the curve is
+        of the training law; the rest is the data, with the noise outside the space of curves taken
+        out. More is safer, less keeps more of the network; None hands out the network's output as
+        it is. "auto" is 0.22 where one input is found to explain the clean curves by the extended
+        Tofts model, so that other tissue is known, and else 0.65. A :class:`KineticGuard` is told a
+        model and bounds. May be set after `fit`, too.
     criterion : type or instance of torch.nn.Module, default=torch.nn.MSELoss
         Loss of two arrays of shape (n_curves, n_times).
     optimizer : type of torch.optim.Optimizer, default=torch.optim.Adam

@@ -10,6 +10,8 @@ from torch import nn
 from sk_dcedenoise._guard._expected import Expected
 from sk_dcedenoise._guard._guard import Guard
 from sk_dcedenoise._guard._judge import Judge
+from sk_dcedenoise._guard._law_mean import LawMean
+from sk_dcedenoise._guard._perceptron import Perceptron
 from sk_dcedenoise._noise import NoiseLaw
 from sk_dcedenoise.denoisers._losses import SSDMADLoss
 from sk_dcedenoise.denoisers._units import UnitMap
@@ -30,7 +32,18 @@ _TYPES = _LOSSES | _OPTIMIZERS
 # Objects that keep each argument of their constructor under its own name.
 _OBJECTS = _LOSSES | {
     f"sk_dcedenoise.{known.__name__}": known
-    for known in (Expected, Guard, Judge, NoiseLaw, UnitMap, SemiSyntheticLaw, Simulator, TissueLaw)
+    for known in (
+        Expected,
+        Guard,
+        Judge,
+        LawMean,
+        NoiseLaw,
+        Perceptron,
+        SemiSyntheticLaw,
+        Simulator,
+        TissueLaw,
+        UnitMap,
+    )
 }
 _NAMES = {known: name for name, known in (_TYPES | _OBJECTS).items()}
 

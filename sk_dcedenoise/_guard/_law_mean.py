@@ -1,0 +1,110 @@
+"""The mean of what a curve may have been under a law: a small network's estimate.
+
+It sees a curve through its coefficients in units of its noise, and relative to the curve's size.
+"""
+
+import torch
+
+from sk_dcedenoise._guard._perceptron import Perceptron
+
+_WIDTH, _N_HIDDEN = 256, 3
+# No more than this is taken out of a coefficient, in standard deviations of its noise, so that
+# whatever comes, the data are not far.
+_MOST_REMOVED = 3.0
+# In units of its noise a curve with little noise is as hard as any, and hardly better for it: above
+# this size, it counts the less.
+_NOISY = 10.0
+# Curves in a step, and drawn at a time; steps at least.
+_BATCH, _BLOCK = 512, 65_536
+_FEWEST_STEPS = 8
+
+
+class LawMean:
+    """What is noise in a curve, if it is of one law?
+
+    Parameters
+    ----------
+    network : Perceptron
+    """
+
+    def __init__(self, network):
+        self.network = network
+
+    def has_shapes_for(self, n_kept):
+        """Whether all arrays fit each other, and curves in so many directions."""
+        return self.network.has_shapes_for(3 * n_kept + 2, n_kept)
+
+    @classmethod
+    def learn(cls, draw, n_curves, generator, passes):
+        """Learn from curves of the law, which are drawn anew for each pass.
+
+        Parameters
+        ----------
+        draw : callable
+            ``draw(n_curves)`` returns their coefficients in units of the noise, of shape
+            (n_curves, n_kept), the logarithms of the noise, and what is noise in the coefficients.
+        n_curves : int
+            In a pass.
+        generator : torch.Generator
+            On the device of all these.
+        passes : int
+        """
+        n_steps = max(passes * n_curves // _BATCH, _FEWEST_STEPS)
+        block = min(n_steps * _BATCH, _BLOCK)
+
+        def batches():
+            while True:
+                data, level, noise = draw(block)
+                weight = 1 / (1 + (_size(data) / _NOISY).square())
+                drawn = _inputs(data, level), noise, weight / weight.mean()
+                order = torch.randperm(block, generator=generator, device=generator.device)
+                yield from zip(*(v[order].split(_BATCH) for v in drawn), strict=True)
+
+        def loss(answer, noise, weight):
+            return ((_within(answer) - noise).square() * weight).mean()
+
+        data, level, _ = draw(block)
+        network = Perceptron.learn(
+            batches(),
+            loss,
+            n_steps=n_steps,
+            width=_WIDTH,
+            n_hidden=_N_HIDDEN,
+            n_outputs=data.shape[1],
+            sample=_inputs(data, level),
+            generator=generator,
+        )
+        return cls(network)
+
+    def __call__(self, data, level):
+        """Noise in the coefficients.
+
+        Parameters
+        ----------
+        data : tensor of shape (n_curves, n_kept)
+            Coefficients in units of the noise.
+        level : tensor of shape (n_curves,)
+            Logarithm of the noise.
+
+        Returns
+        -------
+        removed : tensor of shape (n_curves, n_kept)
+        """
+        answer, known = self.network(_inputs(data, level))
+        # Beyond all that was seen, nothing is known to be noise.
+        return _within(answer) * known[:, None]
+
+
+def _inputs(data, level):
+    # Large coefficients tell less and less; small ones are to be removed as they are.
+    size = 1 + _size(data)
+    parts = torch.asinh(data), data.clamp(-4, 4), data / size, size.log(), level[:, None]
+    return torch.cat(parts, dim=1)
+
+
+def _size(data):
+    return data.square().mean(1, keepdim=True).sqrt()
+
+
+def _within(answer):
+    return _MOST_REMOVED * torch.tanh(answer / _MOST_REMOVED)
