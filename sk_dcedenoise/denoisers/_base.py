@@ -124,8 +124,8 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         n_curves : int, default=None
             Curves to learn from, drawn from these with replacement: at most 262,144 count where
             kinetics are found or told by a :class:`KineticGuard`, else 65,536. None takes three
-            fifths of what training has passed, or one fifth, as `fit` does, so that it does not
-            take most of the time.
+            fifths of what training has passed, or one fifth, as `fit` does: the longer the
+            training, the better the guard.
 
         Returns
         -------
