@@ -119,6 +119,14 @@ def test_hands_out_curves_as_they_came_where_the_rest_is_no_noise(gaussian):
     assert_allclose(guarded, noisy + bump, atol=1e-3)
 
 
+def test_hands_out_curves_without_noise_as_they_came(gaussian):
+    guard, _, _ = gaussian
+    silent = torch.zeros(3, N_TIMES)
+    guarded, trust, _ = guard(silent, silent + 1.0, 0.1)
+    assert_array_equal(guarded, silent)
+    assert_array_equal(trust, 0.0)
+
+
 def test_puts_back_what_a_network_wrongly_removes(gaussian):
     # A network that halves everything; the guard learns to undo that, to first order.
     _, _, basis = gaussian

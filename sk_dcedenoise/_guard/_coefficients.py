@@ -23,6 +23,7 @@ class Coefficients:
     data : tensor of shape (n_curves, n_kept)
     sd : tensor of shape (n_curves, 1)
         Their unit: the noise.
+    has_noise : tensor of shape (n_curves,)
     rest : tensor of shape (n_curves, n_times - n_kept)
         Squares of the coefficients that hold nothing else, not in these units.
     level : tensor of shape (n_curves,)
@@ -37,7 +38,8 @@ class Coefficients:
         self.synthesis = torch.as_tensor(view.synthesis[: self.n_kept]).to(curves)
         data = curves @ self.analysis
         self.rest = data[:, self.n_kept :].square()
-        self.sd = self.rest.mean(1, keepdim=True).sqrt() + _TINY
+        noise = self.rest.mean(1, keepdim=True).sqrt()
+        self.sd, self.has_noise = noise + _TINY, noise[:, 0] > 0
         size = data[:, : self.n_signal].square().mean(1).sqrt() + _TINY
         self.data = data[:, : self.n_kept] / self.sd
         self.level = (self.sd[:, 0] / size).log()

@@ -200,7 +200,8 @@ class Guard:
         weight = (fading * trust)[:, None]
         removed = torch.lerp(of_other_removed, of_law_removed, weight)
         mixed = seen.without(removed)
-        of_tissue = (is_noise / _NO_NOISE).clamp(max=1.0).square()
+        # Where there is no noise at all, there is none to take out.
+        of_tissue = (is_noise / _NO_NOISE).clamp(max=1.0).square() * seen.has_noise
         return torch.lerp(curves, mixed, of_tissue[:, None]), trust * of_tissue, score
 
 
