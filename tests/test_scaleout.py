@@ -175,6 +175,7 @@ def test_grid_search_on_a_cluster_scores_as_in_process(client):
         there = clone(search).fit(X, Y)
     for split in range(3):
         key = f"split{split}_test_score"
-        np.testing.assert_array_equal(there.cv_results_[key], here.cv_results_[key])
+        # To the rounding of float32: another thread may sum in another order.
+        np.testing.assert_allclose(there.cv_results_[key], here.cv_results_[key], rtol=1e-7)
     assert there.best_params_ == here.best_params_
-    np.testing.assert_array_equal(there.transform(X), here.transform(X))
+    np.testing.assert_allclose(there.transform(X), here.transform(X), rtol=1e-4)
