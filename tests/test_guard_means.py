@@ -73,7 +73,7 @@ def mixed(of_network, of_training, of_other, noise, is_usual=None):
     partners = [of_training, of_other]
     sd = torch.ones(len(noise))
     expected = Expected.learn(level, of_network, partners, noise, sd, is_usual, N_KEPT)
-    _, removed, _ = expected(level, of_network, partners)
+    removed = expected.mixed(level, of_network, partners)
     error = [(v - noise)[is_usual].square().mean() for v in (removed, of_network)]
     return expected.weights, float(error[0] / error[1])
 

@@ -86,36 +86,54 @@ class Expected:
         ]
         return cls(*map(np.array, zip(*rows, strict=True)))
 
-    def __call__(self, level, removed, partners=None):
-        """Look at curves in the light of training curves at their noise.
+    def explained(self, level, removed):
+        """Share of training curves at this noise whose removed part is farther from what is usual.
 
         Returns
         -------
         explained : tensor of shape (n_curves,)
-            Share of training curves whose removed part is farther from what is usual.
-        of_law : tensor of shape (n_curves, n_kept)
-            What is best removed from curves of the training law, if `partners` are given.
-        fading : tensor of shape (n_curves,)
-            Below 1 where there is less noise than was ever seen.
         """
-        a = {name: torch.as_tensor(v).to(level) for name, v in vars(self).items()}
-        levels, k = a["levels"], a["gains"].shape[1]
+        centres, whiteners, distances = self._tensors(level, "centres", "whiteners", "distances")
+        explained = torch.zeros_like(level)
+        for at, share in self._classes(level):
+            white = torch.einsum("ni,nij->nj", removed - centres[at], whiteners[at])
+            explained += share * share_beyond(white.square().sum(1), distances[at])
+        return explained
+
+    def mixed(self, level, removed, partners):
+        """What is best removed from curves of the training law.
+
+        Returns
+        -------
+        mixed : tensor of shape (n_curves, n_kept)
+        """
+        gains, weights = self._tensors(level, "gains", "weights")
+        k, mixed = gains.shape[1], torch.zeros_like(removed)
+        for at, share in self._classes(level):
+            back = torch.einsum("ni,nij->nj", removed[:, :k], gains[at])
+            best = removed - functional.pad(back, (0, removed.shape[1] - k))
+            best = best * (1 - weights[at].sum(1, keepdim=True))
+            for weight, partner in zip(weights[at].T, partners, strict=True):
+                best += weight[:, None] * partner
+            mixed += share[:, None] * best
+        return mixed
+
+    def fading(self, level):
+        """Trust in the network where there is less noise than was ever seen.
+
+        It errs as much there, and the data less.
+        """
+        return (2 * (level - self.levels[0])).clamp(max=0.0).exp()
+
+    def _classes(self, level):
+        """The two classes between which each curve lies, and its shares in them."""
+        (levels,) = self._tensors(level, "levels")
         lower = (torch.searchsorted(levels, level.contiguous()) - 1).clamp(0, len(levels) - 2)
         upper = ((level - levels[lower]) / (levels[lower + 1] - levels[lower])).clamp(0.0, 1.0)
-        explained, of_law = torch.zeros_like(level), torch.zeros_like(removed)
-        for at, share in ((lower, 1.0 - upper), (lower + 1, upper)):
-            white = torch.einsum("ni,nij->nj", removed - a["centres"][at], a["whiteners"][at])
-            explained += share * share_beyond(white.square().sum(1), a["distances"][at])
-            if partners is not None:
-                back = torch.einsum("ni,nij->nj", removed[:, :k], a["gains"][at])
-                mixed = removed - functional.pad(back, (0, removed.shape[1] - k))
-                weights = a["weights"][at]
-                mixed = mixed * (1 - weights.sum(1, keepdim=True))
-                for weight, partner in zip(weights.T, partners, strict=True):
-                    mixed += weight[:, None] * partner
-                of_law += share[:, None] * mixed
-        # The network errs as much there, and the data less.
-        return explained, of_law, (2 * (level - levels[0])).clamp(max=0.0).exp()
+        return (lower, 1.0 - upper), (lower + 1, upper)
+
+    def _tensors(self, like, *names):
+        return [torch.as_tensor(getattr(self, name)).to(like) for name in names]
 
 
 def exceeded(values):

@@ -157,7 +157,7 @@ class Guard:
         expected = Expected.learn(
             seen.level, removed, partners, noise, seen.sd[:, 0], is_usual, view.n_signal
         )
-        explained, *_ = expected(seen.level, removed)
+        explained = expected.explained(seen.level, removed)
         rest, others = seen.smoothness()
         tails = _exceeded(rest), _exceeded(others)
         shares = explained, _share_beyond(rest, tails[0]), _share_beyond(others, tails[1])
@@ -187,7 +187,8 @@ class Guard:
         removed = seen.removed(denoised)
         odd = self.judge(seen.data, removed, seen.by_size)
         partners = [mean(seen.data, seen.by_size) for mean in (self.of_training, self.of_other)]
-        explained, of_law_removed, fading = self.expected(seen.level, removed, partners)
+        of_law_removed = self.expected.mixed(seen.level, removed, partners)
+        explained = self.expected.explained(seen.level, removed)
         rest, others = seen.smoothness()
         is_noise = _share_beyond(rest, self.smooth_rest)
         far = _far(explained, is_noise, _share_beyond(others, self.smooth_others))
@@ -197,7 +198,7 @@ class Guard:
         trust = of_law * (score / self.not_of_law).clamp(max=1.0).square()
         of_other_removed = partners[1]
         of_other_removed[:, : self.n_signal] *= self.taken_out
-        weight = (fading * trust)[:, None]
+        weight = (self.expected.fading(seen.level) * trust)[:, None]
         removed = torch.lerp(of_other_removed, of_law_removed, weight)
         mixed = seen.without(removed)
         # Where there is no noise at all, there is none to take out.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sk_dcedenoise._guard._perceptron import Perceptron
+from sk_dcedenoise._guard._perceptron import Perceptron, squeezed
 
 _BATCHES_PER_PASS, _SMALLEST_BATCH, _LARGEST_BATCH = 64, 128, 512
 _N_HIDDEN = 2
@@ -88,6 +88,4 @@ class Judge:
 
 
 def _inputs(data, removed, level):
-    # Large coefficients tell less and less; small ones are to be removed as they are.
-    parts = (torch.asinh(data), data.clamp(-4, 4), torch.asinh(removed), level[:, None])
-    return torch.cat(parts, dim=1)
+    return torch.cat([*squeezed(data), torch.asinh(removed), level[:, None]], dim=1)

@@ -5,7 +5,7 @@ It sees a curve through its coefficients in units of its noise, and relative to 
 
 import torch
 
-from sk_dcedenoise._guard._perceptron import Perceptron
+from sk_dcedenoise._guard._perceptron import Perceptron, squeezed
 
 _WIDTH, _N_HIDDEN = 256, 3
 # No more than this is taken out of a coefficient, in standard deviations of its noise, so that
@@ -96,10 +96,8 @@ class LawMean:
 
 
 def _inputs(data, level):
-    # Large coefficients tell less and less; small ones are to be removed as they are.
     size = 1 + _size(data)
-    parts = torch.asinh(data), data.clamp(-4, 4), data / size, size.log(), level[:, None]
-    return torch.cat(parts, dim=1)
+    return torch.cat([*squeezed(data), data / size, size.log(), level[:, None]], dim=1)
 
 
 def _size(data):

@@ -90,6 +90,11 @@ class Perceptron:
         return _answer(inputs, layers), known
 
 
+def squeezed(coefficients):
+    """Coefficients as inputs: large ones tell less and less, small ones are seen as they are."""
+    return torch.asinh(coefficients), coefficients.clamp(-4, 4)
+
+
 def _new_layers(widths, generator):
     layers = []
     for n_in, n_out in pairwise(widths):
