@@ -22,10 +22,10 @@ from sk_dcedenoise.datasets import make_dce_curves
 from sk_dcedenoise.denoisers import KineticGuard
 
 SHARES = {
-    "found": (0.1, 0.25, 0.35, 0.5, 0.65),
-    "filters": (0.1, 0.25, 0.45, 0.55, 0.65, 0.75, 0.85),
-    "kinetic": (0.1, 0.25, 0.35, 0.5),
-    "kinetic, wide bounds": (0.1, 0.35, 0.65, 0.85),
+    "found": (0.05, 0.1, 0.15, 0.2, 0.35, 0.65),
+    "filters": (0.1, 0.25, 0.45, 0.65, 0.85),
+    "kinetic": (0.05, 0.1, 0.15, 0.2, 0.35),
+    "kinetic, wide bounds": (0.1, 0.2, 0.35, 0.65),
 }
 OTHER_DRAW = (1,)
 

@@ -14,7 +14,7 @@ from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.tofts import extended_tofts, two_compartment_exchange
 
 TIME = 3.75 * np.arange(32)
-WIDE = {"Ktrans": (0.0, 50.0), "kep": (0.01, 10.0), "vp": (0.0, 1.0), "ve": (0.0, 1e4)}
+WIDE = {"Ktrans": (0.0, 50.0), "kep": (0.0, 10.0), "vp": (0.0, 1.0), "ve": (0.0, 1e6)}
 
 
 def found(curves, level=0.02):
@@ -35,25 +35,22 @@ def test_other_tissue_is_of_the_true_model(drawn):
     assert_allclose(drawn[1]["r2"], 1.0, atol=1e-5)
 
 
-def test_each_parameter_is_of_training_or_anything(drawn):
+def test_each_parameter_is_of_training_or_beyond_it(drawn):
     params, others = drawn
     kept = np.isclose(others["kep"], params.kep, rtol=1e-2)
-    assert 0.64 < kept.mean() < 0.71  # two in three
-    drawn_rates = np.log(others["kep"][~kept])
-    # Even in the logarithm, from a quarter per scan to one in two frames; or, as often, from the
-    # fastest of training.
-    low, fastest, high = np.log([0.25 / (31 / 16), np.quantile(params.kep, 0.99), 0.5 * 16])
-    assert_allclose(drawn_rates.mean(), (low + fastest) / 4 + high / 2, atol=0.1)
-    share_faster = 0.5 + 0.5 * (high - fastest) / (high - low)
-    assert_allclose(np.mean(drawn_rates > fastest), share_faster, atol=0.03)
+    assert_allclose((~kept).mean(), 1 / 4 + 3 / 40, atol=0.03)
+    # Above the fastest of training even in the inverse, to one in two frames.
+    fastest = np.quantile(params.kep, 0.99)
+    faster = fastest / others["kep"][others["kep"] > 1.01 * fastest]
+    assert_allclose(faster.mean(), (1 + fastest / (0.5 * 16)) / 2, atol=0.03)
     for name, values in (("Ktrans", params.Ktrans), ("vp", params.vp)):
         largest = np.quantile(values, 0.99)
-        above = others[name][others[name] > 1.02 * values.max()]
+        above = others[name][others[name] > 1.01 * largest]
         assert_allclose(above.max(), 10 * largest, rtol=0.1)
-        # The farther, the rarer: half of those that are more are more than 1 / (1 - 0.45) times.
-        assert_allclose(np.median(above), largest / 0.55, rtol=0.12)
-        # One in three, of which seven in ten are more, of which one in ten may be weakened.
-        assert_allclose(len(above) / len(values), 0.9 * 0.7 / 3, rtol=0.1)
+        assert_allclose(np.mean(largest / above), 1.1 / 2, atol=0.03)
+        # Nine in ten of those that are foreign are more; one in six of these is weakened, too.
+        most = 0.9 * (1 / 4 + 3 / 40)
+        assert 5 / 6 * most < len(above) / len(values) < most
 
 
 def test_one_curve_in_ten_is_delayed():
@@ -162,7 +159,7 @@ def test_does_better_outside_of_the_law_than_the_data_and_filters(guards, level)
     assert finds < filters
 
 
-@pytest.mark.parametrize(("which", "share"), [(0, 0.22), (1, 0.65)], ids=["found", "filters"])
+@pytest.mark.parametrize(("which", "share"), [(0, 0.15), (1, 0.65)], ids=["found", "filters"])
 def test_share_is_that_of_the_tissue_unless_it_is_given(guards, which, share):
     X = make_dce_curves(200, random_state=1)[0]
     denoiser = guards[which]

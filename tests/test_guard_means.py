@@ -1,15 +1,19 @@
-"""The guard's own estimates: what is noise in a curve of a law, and how they help a network."""
+"""The guard's own estimates: what is noise in a curve, of which law it is, and their mixture."""
+
+from functools import partial
 
 import pytest
 import torch
 from numpy.testing import assert_allclose
 
 from sk_dcedenoise._guard._expected import Expected
+from sk_dcedenoise._guard._judge import Judge
 from sk_dcedenoise._guard._law_mean import LawMean
 from sk_dcedenoise._guard._perceptron import Perceptron
 
 N_KEPT = 4
 SPREAD = torch.tensor([3.0, 1.0, 0.3, 0.0])
+OFFSET = torch.tensor([3.0, 1.0, 1.0, 0.5])
 
 
 def generator(seed=0):
@@ -27,7 +31,8 @@ def draw_normal(n_curves, seed=None, random=None):
 @pytest.fixture(scope="module")
 def law_mean():
     random = generator()
-    return LawMean.learn(lambda n: draw_normal(n, random=random), 32_768, generator(), passes=16)
+    draw = partial(draw_normal, random=random)
+    return LawMean.learn(draw, N_KEPT, 32_768, generator(), passes=16)
 
 
 def test_finds_the_posterior_mean_of_a_normal_law(law_mean):
@@ -50,7 +55,7 @@ def test_curves_are_drawn_anew_and_no_more_than_needed():
         drawn.append(n_curves)
         return draw_normal(n_curves, seed=len(drawn))
 
-    LawMean.learn(draw, 5_000, generator(), passes=16)
+    LawMean.learn(draw, N_KEPT, 5_000, generator(), passes=16)
     assert drawn == 3 * [65_536]  # one to see how large inputs are, and two for 80,000 curves
 
 
@@ -61,6 +66,30 @@ def test_shapes(law_mean):
     for spoiled in ([], layers[:2], layers[:-1], layers[:2] + layers[4:] + layers[:2], layers[1:]):
         network = Perceptron(law_mean.network.shift, law_mean.network.slope, 1.0, spoiled)
         assert not network.has_shapes_for(3 * N_KEPT + 2, N_KEPT)
+
+
+# ---- of which law a curve is -----------------------------------------------------------------
+
+
+def test_finds_the_odds_between_two_normal_laws(law_mean):
+    random = generator()
+
+    def draw_other(n_curves, random=random):
+        data, level, noise = draw_normal(n_curves, random=random)
+        return data + OFFSET, level, noise
+
+    def judge(data, level):
+        return learned(data, [mean(data, level) for mean in means], level)
+
+    means = [law_mean, law_mean]
+    draw = partial(draw_normal, random=random)
+    learned = Judge.learn(draw, draw_other, means, 32_768, generator(), width=64, passes=8)
+    data, level, _ = draw_normal(20_000, seed=10)
+    # Of one covariance: the odds are linear in the data.
+    exact = ((data - OFFSET / 2) * OFFSET / (1 + SPREAD**2)).sum(1)
+    assert (judge(data, level) - exact).square().mean().sqrt() < 0.15 * exact.std()
+    assert learned.has_shapes_for(N_KEPT)
+    assert not learned.has_shapes_for(N_KEPT + 1)
 
 
 # ---- the mixture -----------------------------------------------------------------------------

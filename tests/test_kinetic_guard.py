@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from sk_dcedenoise._guard._kinetic_tissue import beyond
 from sk_dcedenoise.datasets import add_noise, make_dce_curves
 from sk_dcedenoise.denoisers import DenoiserVanillaNL, KineticGuard, _base
 from sk_dcedenoise.fitting import ToftsTransformer
@@ -39,19 +40,29 @@ def test_other_tissue_is_of_the_model_and_within_its_bounds():
         assert 0.9 * high < values.max() <= high + 1e-6
 
 
-def test_each_parameter_is_of_training_or_anything():
+def test_each_parameter_is_of_training_or_beyond_it():
     _, params, others = drawn()
     kep = clone(MODEL).set_params(outputs=["kep"]).fit(others).transform(others)[:, 0]
     kept = np.isclose(kep, params.kep, rtol=1e-3)
-    assert 0.62 < kept.mean() < 0.72  # two in three
-    # Even in the logarithm, from the slowest that can be told in this scan: so is its mean.
-    minutes = (TIME[-1] - TIME[0]) / 60
-    low, high = 0.25 / minutes, BOUNDS["kep"][1]
-    assert_allclose(np.log(kep[~kept]).mean(), np.log(low * high) / 2, atol=0.1)
-    Ktrans = clone(MODEL).set_params(outputs=["Ktrans"]).fit(others).transform(others)[:, 0]
-    above = Ktrans[Ktrans > params.Ktrans.max()]
-    # Even over the bounds: so is the mean of what lies past the law.
-    assert_allclose(above.mean(), (params.Ktrans.max() + BOUNDS["Ktrans"][1]) / 2, rtol=0.05)
+    # Foreign in one of four things, and with a chance of one in ten in each of the others.
+    assert_allclose((~kept).mean(), 1 / 4 + 3 / 40, atol=0.03)
+    low, high = np.quantile(params.kep, [0.01, 0.99])
+    foreign = kep[~kept]
+    assert ((foreign < low * 1.01) | (foreign > high * 0.99)).all()
+    assert_allclose((foreign < low).mean(), 1 / 10, atol=0.03)
+    # Below even, above the rarer the farther, even in the inverse: so are the means.
+    assert_allclose(foreign[foreign < low].mean(), (BOUNDS["kep"][0] + low) / 2, rtol=0.1)
+    inverse = (high / foreign)[foreign > high]
+    assert_allclose(inverse.mean(), (1 + high / BOUNDS["kep"][1]) / 2, atol=0.02)
+
+
+def test_bounds_within_the_training_law_are_all_that_may_be():
+    rng, values = np.random.default_rng(0), np.linspace(1.0, 2.0, 1000)
+    within = beyond(1.2, 1.4)(values, rng)
+    assert within.min() >= 1.2
+    assert within.max() <= 1.4
+    assert beyond(0.0, 1.5)(values, rng).max() <= np.quantile(values, 0.01)
+    assert beyond(1.5, 3.0)(values, rng).min() >= np.quantile(values, 0.99)
 
 
 def test_there_is_no_more_space_than_the_bounds_say():
@@ -128,7 +139,7 @@ def test_does_better_outside_of_the_law_than_the_data_and_filters(filters, kinet
 def test_share_can_be_set_after_fit(kinetic, pairs):
     X = pairs[0][:300]
     trust = [kinetic.set_params(guard__share=share).trust(X) for share in (0.05, 0.35, 0.6)]
-    kinetic.set_params(guard__share=0.35)
+    kinetic.set_params(guard__share=0.1)
     assert (np.diff(trust, axis=0) <= 0).all()
     assert (trust[0] > trust[2]).any()
 
@@ -151,7 +162,7 @@ def test_survives_a_file_and_clone(kinetic, pairs, tmp_path):
     save(kinetic, tmp_path / "kinetic.safetensors")
     found = load(tmp_path / "kinetic.safetensors")
     assert_array_equal(found.transform(X), kinetic.transform(X))
-    assert found.guard.share == clone(kinetic).guard.share == 0.35
+    assert found.guard.share == clone(kinetic).guard.share == 0.1
     assert found.guard.model.bounds == BOUNDS
 
 

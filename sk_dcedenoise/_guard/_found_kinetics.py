@@ -4,27 +4,24 @@ Nobody has told of a model or an input; both are found in the curves (see `_blin
 other tissue may go beyond that of training is then a guess: the farther, the rarer.
 """
 
-from functools import partial
-
 import numpy as np
 
 from sk_dcedenoise._guard._blind_input import blind_input, model_of
 from sk_dcedenoise._guard._directions import FEWEST_FRAMES
-from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, even_rates
+from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, beyond
 
 # Curves to find the input from, and to see whether it explains them.
 _MOST_CURVES, _FEWEST_CURVES, _MOST_VALUES, _MOST_TESTED = 64, 16, 4_000_000, 4096
 # What it may leave unexplained, in standard deviations of the quietest noise.
 _MOST_MISSED = 0.1
-# Most leakage or plasma of other tissue, in the largest of training, and how often it is less.
-_FARTHEST, _SHARE_LESS = 10.0, 0.3
+# Most leakage or plasma of other tissue, in the largest of training.
+_FARTHEST = 10.0
 # A largest of training that is less than this, in mean sizes of clean curves, counts as this.
 _LEAST_LARGEST = 0.1
 # Faster decays, per frame, are plasma.
 _FASTEST = 0.5
-# Shares of curves that are weaker altogether, as some are in any case, and that come earlier or
-# later, which the model does not know.
-_SHARE_WEAK, _SHARE_DELAYED = 0.1, 0.1
+# Share of curves that come earlier or later, which the model does not know.
+_SHARE_DELAYED = 0.1
 
 
 def found_kinetics(clean, noise_sd):
@@ -55,28 +52,16 @@ def found_kinetics(clean, noise_sd):
     missed = (model.inverse_transform(tissue) - clean[many]) / noise_sd[many, None]
     if not np.sqrt(np.mean(missed**2)) < _MOST_MISSED:
         return None
-    ktrans, kep, vp = np.quantile(tissue, 0.99, axis=0)
+    ktrans, _, vp = np.quantile(tissue, 0.99, axis=0)
     size, input_size = np.abs(clean[many]).mean(), np.abs(nodes).mean()
     least = _LEAST_LARGEST * size / input_size
-    anything = {
-        "Ktrans": partial(_beyond, max(ktrans, least / n_times)),
-        "kep": partial(_any_or_faster, kep, n_times),
-        "vp": partial(_beyond, max(vp, least)),
+    foreign = {
+        "Ktrans": beyond(0.0, _FARTHEST * max(ktrans, least / n_times)),
+        "kep": beyond(0.0, _FASTEST),
+        "vp": beyond(0.0, _FARTHEST * max(vp, least)),
     }
-    return KineticTissue(model, anything, np.inf, _SHARE_WEAK, _SHARE_DELAYED)
+    return KineticTissue(model, foreign, np.inf, _SHARE_DELAYED)
 
 
 def _spread(indices, n):
     return indices[np.linspace(0, len(indices) - 1, min(n, len(indices))).astype(int)]
-
-
-def _beyond(largest, n_curves, rng):
-    """Any values up to the largest of training, and less and less often more."""
-    less, more = rng.random(n_curves), 1 / rng.uniform(1 / _FARTHEST, 1.0, n_curves)
-    return largest * np.where(rng.random(n_curves) < _SHARE_LESS, less, more)
-
-
-def _any_or_faster(fastest, n_times, n_curves, rng):
-    """Any rates, and as often rates above the fastest of training."""
-    anything, faster = (even_rates(low, _FASTEST, n_times)(n_curves, rng) for low in (0.0, fastest))
-    return np.where(rng.random(n_curves) < 0.5, anything, faster)

@@ -131,27 +131,30 @@ class Guard:
         if view is None:
             return None
         n_curves = min(n_curves, tissue.most_curves)
-        n_any = int(SHARE_ANY * n_curves)
         coefficients = partial(Coefficients, view=view, knows_size=knows_size)
-        training = training_curves(clean, noise_law, generator)
-        any_noise = training_curves(clean, any_level(noise_law), generator)
-        others = other_curves(clean, now_and_then_any_level(noise_law), generator, view, tissue)
-        means = [
-            LawMean.learn(seen_by(draw, coefficients), n_curves, generator, tissue.passes)
-            for draw in (training, others)
+        trained = training_curves(clean, noise_law, generator)
+        # The means of laws, and then the judge, which sees training curves under any noise, too.
+        rarely_any = now_and_then_any_level(noise_law)
+        draws = [
+            seen_by(draw, coefficients)
+            for draw in (
+                trained,
+                training_curves(clean, rarely_any, generator),
+                other_curves(clean, rarely_any, generator, view, tissue),
+            )
         ]
-        drawn = training(n_curves - n_any), any_noise(n_any), others(n_curves)
-        curves, noise = (torch.cat(v) for v in zip(*drawn, strict=True))
-        is_other = torch.arange(len(curves), device=curves.device) >= n_curves
-        seen = coefficients(curves + noise)
-        removed = seen.removed(infer(curves + noise))
-        judge = Judge.learn(
-            seen.data, removed, seen.by_size, is_other.to(removed), generator, tissue.width,
-            tissue.passes,
-        )  # fmt: skip
+        means = [
+            LawMean.learn(draw, view.n_kept, n_curves, generator, tissue.passes)
+            for draw in draws[::2]
+        ]
+        judge = Judge.learn(*draws[1:], means, n_curves, generator, tissue.width, tissue.passes)
 
-        seen = coefficients((curves + noise)[:n_curves])
-        removed, noise = removed[:n_curves], seen.of(noise[:n_curves])
+        n_any = int(SHARE_ANY * n_curves)
+        any_noise = training_curves(clean, any_level(noise_law), generator)
+        drawn = trained(n_curves - n_any), any_noise(n_any)
+        curves, noise = (torch.cat(v) for v in zip(*drawn, strict=True))
+        seen = coefficients(curves + noise)
+        removed, noise = seen.removed(infer(curves + noise)), seen.of(noise)
         partners = [mean(seen.data, seen.by_size) for mean in means]
         is_usual = torch.arange(n_curves) < n_curves - n_any
         expected = Expected.learn(
@@ -185,8 +188,8 @@ class Guard:
         """
         seen = Coefficients(curves, self, self.knows_size)
         removed = seen.removed(denoised)
-        odd = self.judge(seen.data, removed, seen.by_size)
         partners = [mean(seen.data, seen.by_size) for mean in (self.of_training, self.of_other)]
+        odd = self.judge(seen.data, partners, seen.by_size)
         of_law_removed = self.expected.mixed(seen.level, removed, partners)
         explained = self.expected.explained(seen.level, removed)
         rest, others = seen.smoothness()

@@ -2,16 +2,12 @@
 
 from functools import partial
 
-import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, even_rates
+from sk_dcedenoise._guard._kinetic_tissue import KineticTissue, beyond
 from sk_dcedenoise._validation import check_fraction, check_positive
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.fitting._box import check_box
-
-# Share of curves that are weaker altogether.
-_SHARE_WEAK = 0.25
 
 
 class KineticGuard(BaseEstimator):
@@ -23,9 +19,9 @@ class KineticGuard(BaseEstimator):
     other tissue makes its curves better, and keeps more of what the network gains inside.
 
     At the end of the denoiser's `fit`, the clean training curves are fitted. Curves of other tissue
-    are those of the model with these parameters, each of which is replaced, with a chance of one in
-    three, by a number drawn evenly from its bounds, kep from their logarithms; a quarter of the
-    curves is weaker as a whole.
+    are those of the model with these parameters, of which one lies beyond those of training, mostly
+    above and the rarer the farther, or which are weaker as a whole; with a chance of one in ten
+    each, they are foreign in another respect as well. A `delay` is anything in its range.
 
     Parameters
     ----------
@@ -34,7 +30,7 @@ class KineticGuard(BaseEstimator):
         the range of all tissue that may be met: the narrower, the more the guard can tell. A
         `delay` that is a range is a parameter like the others; without it the guard looks out for
         no late bolus.
-    share : float, default=0.35
+    share : float, default=0.1
         How likely a curve is, before it is seen, to be of other tissue than the training curves.
         May be set after `fit`, too.
 
@@ -61,7 +57,7 @@ class KineticGuard(BaseEstimator):
     (500, 32)
     """
 
-    def __init__(self, model, share=0.35):
+    def __init__(self, model, share=0.1):
         self.model = model
         self.share = share
 
@@ -115,16 +111,15 @@ class KineticGuard(BaseEstimator):
     def _tissue(self):
         box = check_box(self.model.bounds, self.model.model, self.model.delay)
         lacking = {"tofts": ["vp"], "patlak": ["kep"]}.get(self.model.model, [])
-        lacking += ["delay"] if box.delay[0] == box.delay[1] else []
-        anything = {
-            name: partial(_evenly, *getattr(box, name))
-            for name in ("Ktrans", "kep", "vp", "delay")
+        foreign = {
+            name: beyond(*getattr(box, name))
+            for name in ("Ktrans", "kep", "vp")
             if name not in lacking
         }
-        if "kep" in anything:
-            anything["kep"] = even_rates(*box.kep, np.ptp(self.model.time) / 60)
-        return KineticTissue(self.model, anything, box.ve[1], _SHARE_WEAK, share_delayed=0.0)
+        if box.delay[0] < box.delay[1]:
+            foreign["delay"] = partial(_evenly, *box.delay)
+        return KineticTissue(self.model, foreign, box.ve[1], share_delayed=0.0)
 
 
-def _evenly(low, high, n_curves, rng):
-    return rng.uniform(low, high, n_curves)
+def _evenly(low, high, values, rng):
+    return rng.uniform(low, high, len(values))

@@ -1,8 +1,10 @@
 """Curves of other tissue, made by a kinetic model.
 
 Tissue that the training law lacks is as a rule not foreign in everything: a vessel has more plasma,
-a tumour leaks more. So of other tissue each parameter is either one of the training curves', or
-anything that it may be.
+a tumour leaks more. So a curve of other tissue has one parameter beyond those of training, or is
+weaker as a whole, and only now and then is foreign in more. What it may be is a guess, and what it
+may be costs inside the law, where that cannot be told apart; so it is nowhere within the law, and
+the rarer, the farther beyond it.
 """
 
 from collections.abc import Callable
@@ -12,33 +14,35 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
-from sk_dcedenoise._guard._other_tissue import OtherTissue, now_and_then_delayed
+from sk_dcedenoise._guard._other_tissue import OtherTissue, delayed
 from sk_dcedenoise.fitting import ToftsTransformer
 
-# Chance of each parameter to be anything.
-_SHARE_ANYTHING = 1 / 3
-# Rates below this, per scan, cannot be told from none.
-_SLOWEST = 1 / 4
+# Chance to be foreign in one thing more.
+_SHARE_MORE = 0.1
 # How weak curves get that are weaker altogether.
 _WEAKEST = 0.05
+# Shares of training curves that are left out below and above, so that one odd curve is no law.
+_INSIDE = 0.01, 0.99
+# Of what is beyond the training law, how much lies below it; and the largest value over the least
+# that is above it, at most.
+_SHARE_BELOW, _MOST_TIMES = 0.1, 100.0
 
 
 class KineticTissue(NamedTuple):
-    """A model of tissue, and what its parameters may be where they are not those of training.
+    """A model of tissue, and what its parameters are where they are not those of training.
 
-    `anything` holds, by the names of the parameters that make a curve, functions
-    ``draw(n_curves, rng)``; Ktrans is never more than kep times `most_ve`. Shares of curves are
-    weaker altogether, or come earlier or later.
+    `foreign` holds, by the names of the parameters that make a curve, functions
+    ``draw(values, rng)`` that are given the values of training; Ktrans is never more than kep times
+    `most_ve`. The share `share_delayed` of curves are those of training, but earlier or later.
     """
 
     model: ToftsTransformer
-    anything: dict[str, Callable]
+    foreign: dict[str, Callable]
     most_ve: float
-    share_weak: float
     share_delayed: float
 
     def draw(self, curves, rng):
-        """Return a curve of other tissue for each clean one.
+        """Return a curve of other tissue for each clean one, none of them delayed.
 
         Parameters
         ----------
@@ -50,13 +54,14 @@ class KineticTissue(NamedTuple):
         -------
         others : ndarray of shape (n_curves, n_times)
         """
-        n_curves, names = len(curves), list(self.anything)
+        n_curves, names = len(curves), list(self.foreign)
         model = clone(self.model).set_params(outputs=names).fit(curves)
         found = dict(zip(names, model.transform(curves).T, strict=True))
-        for name, anything in self.anything.items():
-            replaced = rng.random(n_curves) < _SHARE_ANYTHING
-            found[name] = np.where(replaced, anything(n_curves, rng), found[name])
-        is_weak = rng.random(n_curves) < self.share_weak
+        is_foreign = rng.random((1 + len(names), n_curves)) < _SHARE_MORE
+        is_foreign[rng.integers(1 + len(names), size=n_curves), np.arange(n_curves)] = True
+        is_weak, *is_foreign = is_foreign
+        for chosen, (name, draw) in zip(is_foreign, self.foreign.items(), strict=True):
+            found[name] = np.where(chosen, draw(found[name], rng), found[name])
         factor = np.where(is_weak, _WEAKEST ** rng.random(n_curves), 1.0)
         for name in {"Ktrans", "vp"} & set(names):
             found[name] = factor * found[name]
@@ -80,17 +85,16 @@ class KineticTissue(NamedTuple):
 
         def draw(clean, generator):
             seed = torch.randint(2**31, (1,), generator=generator, device=clean.device).item()
-            curves = self.draw(clean.cpu().numpy() * scale, np.random.default_rng(seed)) / scale
-            curves = torch.as_tensor(curves).to(clean)
-            if not self.share_delayed:
-                return curves
-            return now_and_then_delayed(curves, self.share_delayed, generator)
+            others = self.draw(clean.cpu().numpy() * scale, np.random.default_rng(seed)) / scale
+            unit = torch.rand((len(clean), 1), generator=generator, device=clean.device)
+            late, others = delayed(clean, generator), torch.as_tensor(others).to(clean)
+            return torch.where(unit < self.share_delayed, late, others)
 
         # Less of a guess than filters. So its mean is taken as it is, a larger judge that sees more
         # of it pays, and it has to be said of fewer curves that they are of neither law.
         return OtherTissue(
             draw,
-            share=0.22,
+            share=0.15,
             most_curves=262_144,
             of_training=0.6,
             width=192,
@@ -100,20 +104,31 @@ class KineticTissue(NamedTuple):
         )
 
 
-def even_rates(low, high, duration):
-    """Any rates, evenly in their logarithms, since their bounds span decades.
+def beyond(least, most):
+    """Values beyond those of training, within bounds.
 
     Parameters
     ----------
-    low, high : float
-        Bounds in 1/min.
-    duration : float
-        Of the scan, in minutes.
+    least, most : float
+        Bounds.
 
     Returns
     -------
     draw : callable
-        ``draw(n_curves, rng)``.
+        ``draw(values, rng)`` returns as many values as there are values of training: evenly below
+        them, and above the rarer the farther, half of them less than about twice as far. Where the
+        bounds leave nothing beyond, evenly within them.
     """
-    slowest = min(max(low, _SLOWEST / duration), high)
-    return lambda n_curves, rng: slowest * (high / slowest) ** rng.random(n_curves)
+
+    def draw(values, rng):
+        low, high = np.quantile(values, _INSIDE)
+        high = max(high, most / _MOST_TIMES)
+        if most <= high and low <= least:
+            return rng.uniform(least, most, len(values))
+        below = rng.uniform(min(least, low), low, len(values))
+        above = high / rng.uniform(high / max(most, high), 1.0, len(values))
+        share_below = _SHARE_BELOW if least < low else 0.0
+        share_below = share_below if high < most else 1.0
+        return np.where(rng.random(len(values)) < share_below, below, above)
+
+    return draw

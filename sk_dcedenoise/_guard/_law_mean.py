@@ -7,16 +7,15 @@ import torch
 
 from sk_dcedenoise._guard._perceptron import Perceptron, squeezed
 
-_WIDTH, _N_HIDDEN = 256, 3
+_WIDTH, _N_HIDDEN = 256, 4
 # No more than this is taken out of a coefficient, in standard deviations of its noise, so that
 # whatever comes, the data are not far.
 _MOST_REMOVED = 3.0
 # In units of its noise a curve with little noise is as hard as any, and hardly better for it: above
 # this size, it counts the less.
 _NOISY = 10.0
-# Curves in a step, and drawn at a time; steps at least.
-_BATCH, _BLOCK = 512, 65_536
-_FEWEST_STEPS = 8
+# Curves in a step; steps at least.
+_BATCH, _FEWEST_STEPS = 512, 8
 
 
 class LawMean:
@@ -35,7 +34,7 @@ class LawMean:
         return self.network.has_shapes_for(3 * n_kept + 2, n_kept)
 
     @classmethod
-    def learn(cls, draw, n_curves, generator, passes):
+    def learn(cls, draw, n_kept, n_curves, generator, passes):
         """Learn from curves of the law, which are drawn anew for each pass.
 
         Parameters
@@ -43,35 +42,30 @@ class LawMean:
         draw : callable
             ``draw(n_curves)`` returns their coefficients in units of the noise, of shape
             (n_curves, n_kept), the logarithms of the noise, and what is noise in the coefficients.
+        n_kept : int
         n_curves : int
             In a pass.
         generator : torch.Generator
             On the device of all these.
         passes : int
         """
-        n_steps = max(passes * n_curves // _BATCH, _FEWEST_STEPS)
-        block = min(n_steps * _BATCH, _BLOCK)
 
-        def batches():
-            while True:
-                data, level, noise = draw(block)
-                weight = 1 / (1 + (_size(data) / _NOISY).square())
-                drawn = _inputs(data, level), noise, weight / weight.mean()
-                order = torch.randperm(block, generator=generator, device=generator.device)
-                yield from zip(*(v[order].split(_BATCH) for v in drawn), strict=True)
+        def weighed(n_curves):
+            data, level, noise = draw(n_curves)
+            weight = 1 / (1 + (_size(data) / _NOISY).square())
+            return _inputs(data, level), noise, weight / weight.mean()
 
         def loss(answer, noise, weight):
             return ((_within(answer) - noise).square() * weight).mean()
 
-        data, level, _ = draw(block)
         network = Perceptron.learn(
-            batches(),
+            weighed,
             loss,
-            n_steps=n_steps,
+            max(passes * n_curves // _BATCH, _FEWEST_STEPS),
+            _BATCH,
             width=_WIDTH,
             n_hidden=_N_HIDDEN,
-            n_outputs=data.shape[1],
-            sample=_inputs(data, level),
+            n_outputs=n_kept,
             generator=generator,
         )
         return cls(network)

@@ -64,26 +64,30 @@ def filtered(clean, generator):
     zero = log_uniform(_SLOWEST / n_times, _FASTEST_ZERO)
     pole = log_uniform(_SLOWEST / n_times, _FASTEST_POLE)
     curves = clean + (zero - pole) * _decayed(clean, pole)
-    curves = now_and_then_delayed(curves, _SHARE_DELAYED, generator)
+    is_delayed = _uniform(0.0, 1.0, curves, generator) < _SHARE_DELAYED
+    curves = torch.where(is_delayed, delayed(curves, generator), curves)
     return curves * (log_uniform(*_SIZES) * clean.abs().mean() / _mean_size(curves))
 
 
-def now_and_then_delayed(curves, share, generator):
-    """Return curves of which a share comes up to three frames earlier or later.
+def delayed(curves, generator):
+    """Return curves that come up to three frames earlier or later.
 
     Parameters
     ----------
     curves : tensor of shape (n_curves, n_times)
-    share : float
     generator : torch.Generator
         On the device of `curves`.
 
     Returns
     -------
     curves : tensor of shape (n_curves, n_times)
+        Straight between frames, their ends held.
     """
-    is_delayed = _uniform(0.0, 1.0, curves, generator) < share
-    return _delayed(curves, _uniform(-_MOST_FRAMES, _MOST_FRAMES, curves, generator) * is_delayed)
+    last = curves.shape[1] - 1
+    frames = _uniform(-_MOST_FRAMES, _MOST_FRAMES, curves, generator)
+    at = (torch.arange(last + 1, device=curves.device) - frames).clamp(0, last)
+    before = at.floor().clamp(max=last - 1).long()
+    return torch.lerp(curves.gather(1, before), curves.gather(1, before + 1), at - before)
 
 
 def _uniform(low, high, curves, generator):
@@ -102,14 +106,6 @@ def _decayed(curves, rate):
         before, now = curves[:, t - 1 : t], curves[:, t : t + 1]
         decayed[:, t : t + 1] = kept * decayed[:, t - 1 : t] + early * before + late * now
     return decayed
-
-
-def _delayed(curves, frames):
-    """Curves that come so many frames later, straight between frames, their ends held."""
-    last = curves.shape[1] - 1
-    at = (torch.arange(last + 1, device=curves.device) - frames).clamp(0, last)
-    before = at.floor().clamp(max=last - 1).long()
-    return torch.lerp(curves.gather(1, before), curves.gather(1, before + 1), at - before)
 
 
 def _mean_size(curves):

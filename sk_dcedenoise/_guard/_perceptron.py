@@ -1,11 +1,14 @@
 """The small networks that a guard is made of, kept as arrays."""
 
+from functools import partial
 from itertools import islice, pairwise
 
 import torch
 from torch.nn import functional
 
 _LR = 3e-3
+# Curves drawn at a time.
+_BLOCK = 65_536
 
 
 class Perceptron:
@@ -38,28 +41,34 @@ class Perceptron:
         return found == [(n_inputs,), (n_inputs,), *expected]
 
     @classmethod
-    def learn(cls, batches, loss, n_steps, *, width, n_hidden, n_outputs, sample, generator):
-        """Learn in as many steps.
+    def learn(
+        cls, draw, loss, n_steps, batch_size, *, width, n_hidden, n_outputs, generator, n_uses=1
+    ):
+        """Learn from curves that are drawn anew again and again.
 
         Parameters
         ----------
-        batches : iterable of tuple of tensor
-            Inputs of shape (n_curves, n_inputs), and what `loss` needs beside.
+        draw : callable
+            ``draw(n_curves)`` returns inputs of shape (n_curves, n_inputs), and what `loss` needs
+            beside.
         loss : callable
             Of the answer of shape (n_curves, n_outputs) and the rest of a batch.
-        n_steps : int
+        n_steps, batch_size : int
         width, n_hidden, n_outputs : int
             Width and number of the hidden layers, and numbers in an answer.
-        sample : tensor of shape (n_curves, n_inputs)
-            Inputs that show how large they are.
         generator : torch.Generator
             On the device of all these.
+        n_uses : int, default=1
+            How often each curve is seen, where drawing is what takes long.
         """
-        shift, slope = sample.mean(0), 1 / (sample.std(0) + 1e-6)
-        farthest = ((sample - shift) * slope).abs().max()
+        n_drawn = min(n_steps * batch_size, _BLOCK)
+        inputs, *_ = draw(n_drawn)
+        shift, slope = inputs.mean(0), 1 / (inputs.std(0) + 1e-6)
+        farthest = ((inputs - shift) * slope).abs().max()
         layers = _new_layers((len(shift), *n_hidden * [width], n_outputs), generator)
         optimizer = torch.optim.Adam(layers, lr=_LR)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_steps)
+        batches = _batches(partial(draw, n_drawn), batch_size, n_uses, generator)
         with torch.enable_grad():
             for inputs, *rest in islice(batches, n_steps):
                 optimizer.zero_grad()
@@ -93,6 +102,15 @@ class Perceptron:
 def squeezed(coefficients):
     """Coefficients as inputs: large ones tell less and less, small ones are seen as they are."""
     return torch.asinh(coefficients), coefficients.clamp(-4, 4)
+
+
+def _batches(draw, size, n_uses, generator):
+    """Batches without end."""
+    while True:
+        drawn = draw()
+        for _ in range(n_uses):
+            order = torch.randperm(len(drawn[0]), generator=generator, device=generator.device)
+            yield from zip(*(v[order].split(size) for v in drawn), strict=True)
 
 
 def _new_layers(widths, generator):

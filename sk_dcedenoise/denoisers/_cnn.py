@@ -84,7 +84,7 @@ class DenoiserCNN(BaseDenoiser):
         would, is weighed by the probability, told by another that has seen both, that the curve is
         of the training law; the rest is the data, with the noise outside the space of curves taken
         out. More is safer, less keeps more of the network; None hands out the network's output as
-        it is. "auto" is 0.22 where one input is found to explain the clean curves by the extended
+        it is. "auto" is 0.15 where one input is found to explain the clean curves by the extended
         Tofts model, so that other tissue is known, and else 0.65. A :class:`KineticGuard` is told a
         model and bounds. May be set after `fit`, too.
     criterion : type or instance of torch.nn.Module, default=torch.nn.MSELoss
