@@ -31,6 +31,16 @@ LAWS = {
     "vp 0.03-0.1": ((0.02, 0.22), (0.2, 2.2), (0.03, 0.1)),
     "Ktrans < 0.02, vp < 0.002": ((0.002, 0.02), (0.2, 2.2), (0.0, 0.002)),
 }
+# Tissue that is foreign otherwise; see `bench_guard_beyond.py`.
+BEYOND = {
+    "Ktrans 0.5-1": ((0.5, 1.0), (0.2, 2.2), (0.002, 0.022)),
+    "kep 5-8": ((0.02, 0.22), (5.0, 8.0), (0.002, 0.022)),
+    "kep 0.02-0.2": ((0.02, 0.22), (0.02, 0.2), (0.002, 0.022)),
+    "Ktrans 0.22-0.5, vp 0.03-0.1": ((0.22, 0.5), (0.2, 2.2), (0.03, 0.1)),
+    "Ktrans 0.22-0.5, kep 2.2-5": ((0.22, 0.5), (2.2, 5.0), (0.002, 0.022)),
+    "kep 2.2-5, vp 0.03-0.1": ((0.02, 0.22), (2.2, 5.0), (0.03, 0.1)),
+}
+EVERY = LAWS | BEYOND
 PARAMETERS = ("Ktrans", "kep", "vp")
 # Of each law and level.
 N_CURVES = 5_000
@@ -100,8 +110,8 @@ def curves_of(law, level, draw=()):
     Root mean squared errors are of the curves and of the parameters fitted to them. Another `draw`
     is for choices, which are not to be made on the curves that stand in the tables.
     """
-    rng = np.random.RandomState([list(LAWS).index(law), int(100 * level), *draw])
-    Ktrans, kep, vp = (rng.uniform(low, high, N_CURVES) for low, high in LAWS[law])
+    rng = np.random.RandomState([list(EVERY).index(law), int(100 * level), *draw])
+    Ktrans, kep, vp = (rng.uniform(low, high, N_CURVES) for low, high in EVERY[law])
     clean = extended_tofts(TIME, Ktrans, Ktrans / kep, vp)
     noisy = add_noise(clean, np.full(N_CURVES, level), random_state=rng)
     truth = np.column_stack([Ktrans, kep, vp])

@@ -177,9 +177,9 @@ def ratios_of(law, level, curves):
 def of_kinetics(tissue):
     """Of a law that a guard expects, made from all curves of the reference law."""
     curves, _ = reference_law_dictionary()
-    curves = curves[np.random.default_rng(0).integers(len(curves), size=N_OTHER)]
-    generator = torch.Generator().manual_seed(0)
-    return some_signal(tissue.draw(torch.as_tensor(curves), generator).numpy())
+    chosen = torch.as_tensor(np.random.default_rng(0).integers(len(curves), size=N_OTHER))
+    draw = tissue.of(torch.as_tensor(curves))
+    return some_signal(draw(chosen, torch.Generator().manual_seed(0)).numpy())
 
 
 def found():

@@ -55,8 +55,8 @@ def test_each_parameter_is_of_training_or_beyond_it(drawn):
 
 def test_one_curve_in_ten_is_delayed():
     y = make_dce_curves(3000, random_state=0)[1]
-    law = found(y).law()
-    others = law.draw(torch.as_tensor(y), torch.Generator().manual_seed(0)).numpy()
+    draw = found(y).law().of(torch.as_tensor(y))
+    others = draw(torch.arange(3000), torch.Generator().manual_seed(0)).numpy()
     r2 = ToftsTransformer(TIME, bounds=WIDE, outputs=["r2"]).fit_transform(others)
     assert_allclose((r2 < 1 - 1e-5).mean(), 0.1, atol=0.02)
 

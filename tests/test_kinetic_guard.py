@@ -85,7 +85,7 @@ def test_curves_are_drawn_in_the_units_of_the_network():
     y = torch.as_tensor(make_dce_curves(200, random_state=0)[1])
     tissue = KineticGuard(MODEL).other_tissue(scale=2.0)
     draws = [
-        law.draw(curves, torch.Generator().manual_seed(0))
+        law.of(curves)(torch.arange(200), torch.Generator().manual_seed(0))
         for law, curves in ((tissue, y / 2), (KineticGuard(MODEL).other_tissue(), y))
     ]
     assert_allclose(2 * draws[0], draws[1], rtol=1e-5, atol=1e-9)

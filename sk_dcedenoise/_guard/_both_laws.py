@@ -34,7 +34,7 @@ def training_curves(clean, noise_law, generator):
     """
 
     def draw(n_curves):
-        curves = _some_of(clean, n_curves, generator)
+        curves = clean.index_select(0, _some_of(clean, n_curves, generator))
         return curves, noise_law.draw(curves, generator)
 
     return draw
@@ -56,12 +56,15 @@ def other_curves(clean, noise_law, generator, view, tissue):
         As that of :func:`training_curves`.
     """
 
+    draw_tissue = tissue.of(clean)
+
     def draw(n_curves):
         n_anything = 1 + int(_SHARE_ANYTHING * n_curves)
-        tissues, anything = _some_of(clean, n_curves, generator).tensor_split([-n_anything])
+        chosen, of_anything = _some_of(clean, n_curves, generator).tensor_split([-n_anything])
+        anything = clean.index_select(0, of_anything)
         # As much noise as training curves would have, where that depends on their size.
         noise_of_anything = noise_law.draw(anything, generator)
-        tissues, anything = tissue.draw(tissues, generator), _anything(anything, view, generator)
+        tissues, anything = draw_tissue(chosen, generator), _anything(anything, view, generator)
         noise = torch.cat([noise_law.draw(tissues, generator), noise_of_anything])
         return torch.cat([tissues, anything]), noise
 
@@ -89,8 +92,8 @@ def _with_levels(noise_law, levels):
 
 
 def _some_of(clean, n_curves, generator):
-    chosen = torch.randint(len(clean), (n_curves,), generator=generator, device=clean.device)
-    return clean.index_select(0, chosen)
+    """Numbers of as many of them."""
+    return torch.randint(len(clean), (n_curves,), generator=generator, device=clean.device)
 
 
 def _anything(curves, view, generator):

@@ -132,26 +132,26 @@ class Guard:
             return None
         n_curves = min(n_curves, tissue.most_curves)
         coefficients = partial(Coefficients, view=view, knows_size=knows_size)
-        trained = training_curves(clean, noise_law, generator)
-        # The means of laws, and then the judge, which sees training curves under any noise, too.
-        rarely_any = now_and_then_any_level(noise_law)
-        draws = [
+        usual = training_curves(clean, noise_law, generator)
+        now_and_then = now_and_then_any_level(noise_law)
+        # The judge sees training curves under any noise, too, as it does others.
+        training, judged, other = (
             seen_by(draw, coefficients)
             for draw in (
-                trained,
-                training_curves(clean, rarely_any, generator),
-                other_curves(clean, rarely_any, generator, view, tissue),
+                usual,
+                training_curves(clean, now_and_then, generator),
+                other_curves(clean, now_and_then, generator, view, tissue),
             )
-        ]
+        )
         means = [
             LawMean.learn(draw, view.n_kept, n_curves, generator, tissue.passes)
-            for draw in draws[::2]
+            for draw in (training, other)
         ]
-        judge = Judge.learn(*draws[1:], means, n_curves, generator, tissue.width, tissue.passes)
+        judge = Judge.learn(judged, other, means, n_curves, generator, tissue.width, tissue.passes)
 
         n_any = int(SHARE_ANY * n_curves)
         any_noise = training_curves(clean, any_level(noise_law), generator)
-        drawn = trained(n_curves - n_any), any_noise(n_any)
+        drawn = usual(n_curves - n_any), any_noise(n_any)
         curves, noise = (torch.cat(v) for v in zip(*drawn, strict=True))
         seen = coefficients(curves + noise)
         removed, noise = seen.removed(infer(curves + noise)), seen.of(noise)

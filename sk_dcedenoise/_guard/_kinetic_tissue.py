@@ -54,16 +54,24 @@ class KineticTissue(NamedTuple):
         -------
         others : ndarray of shape (n_curves, n_times)
         """
-        n_curves, names = len(curves), list(self.foreign)
-        model = clone(self.model).set_params(outputs=names).fit(curves)
-        found = dict(zip(names, model.transform(curves).T, strict=True))
-        is_foreign = rng.random((1 + len(names), n_curves)) < _SHARE_MORE
-        is_foreign[rng.integers(1 + len(names), size=n_curves), np.arange(n_curves)] = True
+        return self._made(*self._fitted(curves), rng)
+
+    def _fitted(self, curves):
+        """The model with the parameters of these curves, an array of shape (n_curves, n_params)."""
+        model = clone(self.model).set_params(outputs=list(self.foreign)).fit(curves)
+        return model, model.transform(curves)
+
+    def _made(self, model, params, rng):
+        """A curve of other tissue for each row of parameters of training curves."""
+        n_curves, n_params = params.shape
+        found = dict(zip(self.foreign, params.T, strict=True))
+        is_foreign = rng.random((1 + n_params, n_curves)) < _SHARE_MORE
+        is_foreign[rng.integers(1 + n_params, size=n_curves), np.arange(n_curves)] = True
         is_weak, *is_foreign = is_foreign
         for chosen, (name, draw) in zip(is_foreign, self.foreign.items(), strict=True):
             found[name] = np.where(chosen, draw(found[name], rng), found[name])
         factor = np.where(is_weak, _WEAKEST ** rng.random(n_curves), 1.0)
-        for name in {"Ktrans", "vp"} & set(names):
+        for name in {"Ktrans", "vp"} & set(found):
             found[name] = factor * found[name]
         if "kep" in found:
             # A lower rate would take more space than there is.
@@ -83,17 +91,24 @@ class KineticTissue(NamedTuple):
         tissue : OtherTissue
         """
 
-        def draw(clean, generator):
-            seed = torch.randint(2**31, (1,), generator=generator, device=clean.device).item()
-            others = self.draw(clean.cpu().numpy() * scale, np.random.default_rng(seed)) / scale
-            unit = torch.rand((len(clean), 1), generator=generator, device=clean.device)
-            late, others = delayed(clean, generator), torch.as_tensor(others).to(clean)
-            return torch.where(unit < self.share_delayed, late, others)
+        def of(clean):
+            # Once for all, since a fit with delays takes longer than all that follows.
+            model, params = self._fitted(clean.cpu().numpy() * scale)
+
+            def draw(chosen, generator):
+                like = {"generator": generator, "device": clean.device}
+                rng = np.random.default_rng(torch.randint(2**31, (1,), **like).item())
+                others = self._made(model, params[chosen.cpu().numpy()], rng) / scale
+                is_late = torch.rand((len(chosen), 1), **like) < self.share_delayed
+                late = delayed(clean.index_select(0, chosen), generator)
+                return torch.where(is_late, late, torch.as_tensor(others).to(clean))
+
+            return draw
 
         # Less of a guess than filters. So its mean is taken as it is, a larger judge that sees more
         # of it pays, and it has to be said of fewer curves that they are of neither law.
         return OtherTissue(
-            draw,
+            of,
             share=0.15,
             most_curves=262_144,
             of_training=0.6,

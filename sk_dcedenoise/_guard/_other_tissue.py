@@ -22,17 +22,17 @@ _SHARE_DELAYED, _MOST_FRAMES = 0.1, 3.0
 class OtherTissue(NamedTuple):
     """A law of other tissue, how a guard learns it, and how far it goes by it.
 
-    ``draw(clean, generator)`` makes a curve of other tissue for each clean one of a tensor of shape
-    (n_curves, n_times). Unless the user says, `share` of all curves are expected to be of it. A
-    judge with hidden layers of this `width` sees, in so many `passes`, `most_curves` of each law,
-    but no more than the share `of_training` of the curves that the training has passed; what learns
-    the means of the laws sees as many in each pass, new ones. Of what may be noise in the signal of
-    a curve of other tissue the share `taken_out` is taken out. A curve that fewer training curves
-    than the share `not_of_law` are as far from as it is, is not of the training law, whatever its
-    odds.
+    ``of(clean)`` takes clean curves, a tensor of shape (n_clean, n_times), and returns what draws
+    others from some of them: ``draw(chosen, generator)`` makes a curve of other tissue for each
+    number in the tensor `chosen`. Unless the user says, `share` of all curves are expected to be of
+    it. A judge with hidden layers of this `width`, and what learns the means of the laws, see in
+    each of so many `passes` `most_curves` new ones, but no more than the share `of_training` of the
+    curves that the training has passed. Of what may be noise in the signal of a curve of other
+    tissue the share `taken_out` is taken out. A curve that fewer training curves than the share
+    `not_of_law` are as far from as it is, is not of the training law, whatever its odds.
     """
 
-    draw: Callable
+    of: Callable
     share: float
     most_curves: int
     of_training: float
@@ -114,7 +114,7 @@ def _mean_size(curves):
 
 # A fit can do with scatter, and not with the bias of a law that is a guess: half is left in.
 FILTERED = OtherTissue(
-    filtered,
+    lambda clean: lambda chosen, generator: filtered(clean.index_select(0, chosen), generator),
     share=0.65,
     most_curves=65_536,
     of_training=0.2,
