@@ -12,7 +12,15 @@ import copy
 
 import numpy as np
 import torch
-from _reference_law import LEVELS, TIME, fresh_curves, limit_curves, squared_errors, trained
+from _reference_law import (
+    LEVELS,
+    N_CURVES,
+    TIME,
+    fresh_curves,
+    limit_curves,
+    squared_errors,
+    trained,
+)
 from _report import ROOT
 from matplotlib.ticker import NullLocator
 
@@ -47,7 +55,7 @@ def main():
             "least possible": limit_curves,
         },
     )
-    right.suptitle("Error of 1,000 fresh curves a level", fontsize="medium")
+    right.suptitle(f"Error of {N_CURVES:,} fresh curves a level", fontsize="medium")
     figure.savefig(ROOT / "docs" / "_static" / "readme.png", dpi=130)
 
 
