@@ -138,12 +138,12 @@ def beyond(least, most):
     def draw(values, rng):
         low, high = np.quantile(values, _INSIDE)
         high = max(high, most / _MOST_TIMES)
-        if most <= high and low <= least:
+        has_below, has_above = least < low, high < most
+        if not has_below and not has_above:
             return rng.uniform(least, most, len(values))
         below = rng.uniform(min(least, low), low, len(values))
         above = high / rng.uniform(high / max(most, high), 1.0, len(values))
-        share_below = _SHARE_BELOW if least < low else 0.0
-        share_below = share_below if high < most else 1.0
+        share_below = _SHARE_BELOW if has_below and has_above else float(has_below)
         return np.where(rng.random(len(values)) < share_below, below, above)
 
     return draw

@@ -50,8 +50,8 @@ class LawMean:
         passes : int
         """
 
-        def weighed(n_curves):
-            data, level, noise = draw(n_curves)
+        def weighed(n_drawn):
+            data, level, noise = draw(n_drawn)
             weight = 1 / (1 + (_size(data) / _NOISY).square())
             return _inputs(data, level), noise, weight / weight.mean()
 
