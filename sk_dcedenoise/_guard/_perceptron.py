@@ -1,5 +1,6 @@
 """The small networks that a guard is made of, kept as arrays."""
 
+import math
 from functools import partial
 from itertools import islice, pairwise
 
@@ -61,7 +62,7 @@ class Perceptron:
         n_uses : int, default=1
             How often each curve is seen, where drawing is what takes long.
         """
-        n_drawn = min(n_steps * batch_size, _BLOCK)
+        n_drawn = min(math.ceil(n_steps / n_uses) * batch_size, _BLOCK)
         inputs, *_ = draw(n_drawn)
         shift, slope = inputs.mean(0), 1 / (inputs.std(0) + 1e-6)
         farthest = ((inputs - shift) * slope).abs().max()

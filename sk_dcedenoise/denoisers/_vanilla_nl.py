@@ -77,8 +77,8 @@ class DenoiserVanillaNL(BaseDenoiser):
     max_steps : int, default=30000
         Optimiser steps, where `max_epochs` is None.
     max_seconds : float, default=None
-        Wall time after which training ends, the learning rate having come down by then; the result
-        then depends on the speed of the machine.
+        Wall time after which training ends, the learning rate having come down by then, and the
+        guard begins to learn; the result then depends on the speed of the machine.
     gradient_clip : float, default=None
         Largest norm of the gradient; None for no limit.
     validation_fraction : float, default=0.1
