@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from _clock import Clock
 
 from sk_dcedenoise import denoisers, persistence
 from sk_dcedenoise.baselines import PosteriorMeanDenoiser
@@ -110,5 +111,8 @@ def _kept(stem, folder, make):
     path = Path(folder) / f"{stem}.sdd"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        persistence.save(make(), path)
+        with Clock() as clock:
+            network = make()
+        print(f"{stem} learned in {clock.elapsed[1]:.0f} CPU s")
+        persistence.save(network, path)
     return persistence.load(path)
