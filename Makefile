@@ -8,7 +8,8 @@ DOCS_STAMP := $(VENV)/.installed-docs
 # What is run with the oldest versions: a network, fit, files, pictures, and every call of the
 # searches and the classical denoisers that their docstrings show.
 MINIMUM_TESTS := tests/test_vanilla_nl.py tests/test_fitting.py tests/test_fitting_compiled.py \
-	tests/test_persistence.py tests/test_plotting.py --pyargs sk_dcedenoise.search sk_dcedenoise.baselines
+	tests/test_persistence.py tests/test_persistence_hostile.py tests/test_plotting.py \
+	--pyargs sk_dcedenoise.search sk_dcedenoise.baselines
 
 .PHONY: help demo test lint format docs wheel-test test-minimum
 
