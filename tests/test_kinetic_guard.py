@@ -9,9 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from sk_dcedenoise._guard import Guard
 from sk_dcedenoise._guard._kinetic_tissue import beyond
 from sk_dcedenoise.datasets import add_noise, make_dce_curves
-from sk_dcedenoise.denoisers import DenoiserVanillaNL, KineticGuard, _base
+from sk_dcedenoise.denoisers import DenoiserEncoderDecoder, DenoiserVanillaNL, KineticGuard, _base
 from sk_dcedenoise.fitting import ToftsTransformer
 from sk_dcedenoise.persistence import load, save
 from sk_dcedenoise.tofts import extended_tofts
@@ -176,6 +177,17 @@ def test_a_network_from_a_file_learns_its_guard_from_as_many_curves(pairs, tmp_p
     assert learned == 3  # 40 batches of 128 curves, three fifths of them
     assert len(found.fit_guard(pairs[1]).guard_.expected.levels) == learned
     assert len(found.fit_guard(pairs[1], n_curves=5000).guard_.expected.levels) == 5
+
+
+def test_beside_a_large_network_a_guard_learns_longer(pairs, monkeypatch):
+    learned = []
+    monkeypatch.setattr(Guard, "learn", lambda *args, **settings: learned.append(args[3]))
+    for width in (0.25, 1.0):
+        settings = {"max_steps": 10, "batch_size": 64, "guard": KineticGuard(MODEL)}
+        net = DenoiserEncoderDecoder(width=width, device="cpu", random_state=0, **settings)
+        n_weights = sum(weight.numel() for weight in net.fit(*pairs).module_.parameters())
+        assert (n_weights > 1_000_000) == (width == 1.0)
+    assert learned == [int(0.6 * 640), int(0.6 * 640 * n_weights / 1_000_000)]
 
 
 @pytest.mark.parametrize(

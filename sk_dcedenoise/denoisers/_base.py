@@ -23,6 +23,8 @@ from sk_dcedenoise.denoisers._net import CurveNet
 from sk_dcedenoise.denoisers._units import UnitMap, warn_if_scaled_per_curve
 
 DTYPES = [np.float64, np.float32]
+# Weights of a network that learns about as fast as its guard.
+_SMALL = 1_000_000
 
 
 class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
@@ -124,8 +126,8 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
         n_curves : int, default=None
             Curves to learn from, drawn from these with replacement: at most 262,144 count where
             kinetics are found or told by a :class:`KineticGuard`, else 65,536. None takes three
-            fifths of what training has passed, or one fifth, as `fit` does: the longer the
-            training, the better the guard.
+            fifths of what training has passed, or one fifth, as `fit` does, and as many times more
+            as the network has millions of weights: the longer the training, the better the guard.
 
         Returns
         -------
@@ -153,7 +155,7 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
     def _learn_guard(self, y, n_curves=None):
         tissue = self._other_tissue(y)
         if n_curves is None:
-            n_curves = max(200, int(tissue.of_training * self._steps_done() * self.batch_size))
+            n_curves = max(200, int(tissue.of_training * self._cost_of_training()))
         return Guard.learn(
             lambda X: torch.cat(list(self.forward_iter(X, device=self.device_))),
             self._tensor(y),
@@ -169,6 +171,14 @@ class BaseDenoiser(OneToOneFeatureMixin, TransformerMixin, CurveNet):
             return self.guard.other_tissue(self.scale_)
         found = found_kinetics(y, self.noise_law_.quiet_sd(y))
         return FILTERED if found is None else found.law()
+
+    def _cost_of_training(self):
+        """Curves that a small network would have passed meanwhile.
+
+        A guard costs as much beside a large network, whose steps are few and dear, as beside any.
+        """
+        n_weights = sum(weight.numel() for weight in self.module_.parameters())
+        return self._steps_done() * self.batch_size * max(1.0, n_weights / _SMALL)
 
     def _steps_done(self):
         if hasattr(self, "budget_"):
